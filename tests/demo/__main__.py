@@ -45,7 +45,14 @@ def answers(process: subprocess.CompletedProcess[str]) -> dict[str, str]:
 def run(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a folder that has nothing to do with the service."""
     return subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60, cwd="/"
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd="/",
     )
 
 
@@ -93,7 +100,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    print(f"\n{'All as it is there' if not different else f'{different} differ'}, in {time.monotonic() - started:.1f} s.")
+    print(
+        f"\n{'All as it is there' if not different else f'{different} differ'}, in {time.monotonic() - started:.1f} s."
+    )
     return 1 if different else 0
 
 

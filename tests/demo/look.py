@@ -18,7 +18,7 @@ def tell(question: str, answer: object) -> None:
 
 def missing() -> str:
     try:
-        open(shop / "nothing-here")
+        (shop / "nothing-here").open().close()
     except OSError as error:
         return f"{type(error).__name__}, errno {error.errno}"
     return "opened"
