@@ -65,3 +65,13 @@ def test_package_is_complete(package: str) -> None:
     folder = tree.ROOT / "packages" / package
     for name in ("README.md", "CHANGELOG.md", "LICENSE", f"src/{tree.PACKAGES[package]}/py.typed"):
         assert (folder / name).is_file(), name
+
+
+def test_changelog_fragments_are_of_a_known_package_and_kind() -> None:
+    fragments = [path.relative_to(tree.ROOT / "changelog.d") for path in tree.files(tree.ROOT / "changelog.d")]
+    assert fragments
+    for fragment in fragments:
+        package, name = fragment.parts
+
+        assert package in tree.PACKAGES
+        assert re.fullmatch(r"[\w+-]+\.(breaking|feature|fix|doc|internal)\.md", name)
