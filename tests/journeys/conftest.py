@@ -44,10 +44,10 @@ def fill(target: Target) -> None:
 
 
 @pytest.fixture(scope="session")
-def target() -> Iterator[Target]:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A target in namespaces and with a root of its own."""
     try:
-        with start_target(VARIABLES) as target:
+        with start_target(VARIABLES, root=tmp_path_factory.mktemp("root")) as target:
             fill(target)
             yield target
     except TargetUnavailable as error:
@@ -55,10 +55,10 @@ def target() -> Iterator[Target]:
 
 
 @pytest.fixture
-def own_target() -> Iterator[Target]:
+def own_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The same, for a test that changes it."""
     try:
-        with start_target(VARIABLES) as target:
+        with start_target(VARIABLES, root=tmp_path_factory.mktemp("root")) as target:
             fill(target)
             yield target
     except TargetUnavailable as error:

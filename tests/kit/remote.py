@@ -2,8 +2,8 @@
 
 A program that stands alone: it is started with the environment that the target is to have, prints one line with the
 PID of the target as seen from outside, and lives until its standard input ends. `target` in this folder starts it and
-fills its root from outside, through /proc/PID/root. Nothing it makes outlives it: its root is a tmpfs in its own mount
-namespace.
+fills its root from outside, through /proc/PID/root. Nothing it makes outlives it: its root is a
+tmpfs in its own mount namespace, or a folder that the starter made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import sys
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x10000000, 0x20000000, 0x40000000
-MS_PRIVATE_ALL, MNT_DETACH, PR_SET_PDEATHSIG = 0x40000 | 0x4000, 2, 1
+MS_BIND, MS_PRIVATE_ALL, MNT_DETACH, PR_SET_PDEATHSIG = 0x1000, 0x40000 | 0x4000, 2, 1
 SYS_PIVOT_ROOT = 155  # x86_64
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,19 +36,23 @@ def enter_user_namespace() -> None:
             file.write(text)
 
 
-def enter_root() -> None:
+def enter_root(folder: str | None) -> None:
     """Change to an empty root of our own, with a /proc of our PID namespace where the machine allows one."""
     call("mount", b"none", b"/", None, MS_PRIVATE_ALL, None)
-    call("mount", b"tmpfs", b"/tmp", b"tmpfs", 0, b"mode=755")
+    if folder is None:
+        folder = "/tmp"
+        call("mount", b"tmpfs", b"/tmp", b"tmpfs", 0, b"mode=755")
+    else:
+        call("mount", folder.encode(), folder.encode(), None, MS_BIND, None)
+    os.chdir(folder)
     for name in ("dev", "etc", "old", "proc", "srv", "tmp"):
-        os.mkdir(f"/tmp/{name}")
-    os.chmod("/tmp/tmp", 0o1777)
+        os.mkdir(name)
+    os.chmod("tmp", 0o1777)
     try:
-        call("mount", b"proc", b"/tmp/proc", b"proc", 0, None)
+        call("mount", b"proc", b"proc", b"proc", 0, None)
     except PermissionError:
         # Where parts of the machine's own /proc are hidden (in most containers), no user namespace gets a new one.
-        os.rmdir("/tmp/proc")
-    os.chdir("/tmp")
+        os.rmdir("proc")
     call("syscall", SYS_PIVOT_ROOT, b".", b"old")
     os.chdir("/")
     call("umount2", b"/old", MNT_DETACH)
@@ -73,7 +77,7 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        enter_root()
+        enter_root(sys.argv[2] if len(sys.argv) > 2 else None)
         os.write(ready_write, b"ready")
         os.close(ready_write)
         wait_end()

@@ -25,8 +25,8 @@ class Target:
 
     process: subprocess.Popen[bytes]
     pid: int
-    isolated: bool
-    """Whether it has namespaces and a root of its own."""
+    root: Path
+    """Where we see its root. Absolute symbolic links below it would lead into ours."""
 
     @property
     def name(self) -> str:
@@ -34,8 +34,8 @@ class Target:
         return f"process/{self.pid}"
 
     def path(self, remote: str) -> Path:
-        """Where we see its file `remote`. Symbolic links on the way would lead into our own root."""
-        return Path(f"/proc/{self.pid}/root{remote}") if self.isolated else Path(remote)
+        """Where we see its file `remote`."""
+        return Path(f"{self.root}{remote}")
 
     def write(self, remote: str, content: bytes | str = b"", *, mode: int = 0o644) -> Path:
         """Put a file into the target."""
@@ -63,14 +63,17 @@ class Target:
 
 
 @contextmanager
-def start_target(environment: Mapping[str, str] | None = None, *, isolated: bool = True) -> Iterator[Target]:
-    """Run a target until the block ends.
+def start_target(
+    environment: Mapping[str, str] | None = None, *, isolated: bool = True, root: Path | None = None
+) -> Iterator[Target]:
+    """Run a target until the block ends: plain, or isolated, with a root that lives in memory or in the folder `root`.
 
     Raises:
         TargetUnavailable: the machine allows no namespaces.
     """
     remote = Path(__file__).with_name("remote.py")
     arguments = [sys.executable, "-I", "-S", "-B", str(remote), "isolated" if isolated else "plain"]
+    arguments += [str(root)] if root else []
     process = subprocess.Popen(
         arguments,
         env=dict(environment or {}),
@@ -85,7 +88,8 @@ def start_target(environment: Mapping[str, str] | None = None, *, isolated: bool
         try:
             if not line:
                 raise TargetUnavailable(process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2])
-            yield Target(process, int(line), isolated)
+            seen = root or Path(f"/proc/{int(line)}/root")
+            yield Target(process, int(line), seen if isolated else Path("/"))
         finally:
             process.stdin.close()
             process.wait()

@@ -112,6 +112,11 @@ def copy_range():
         return digest(out.read())
 
 
+def copy():
+    with tempfile.TemporaryDirectory() as folder:
+        return digest(pathlib.Path(shutil.copyfile(f"{SHOP}/large.bin", f"{folder}/copy")).read_bytes())
+
+
 def folders():
     before = os.getcwd()
     os.chdir(f"{SHOP}/tree/a")
@@ -154,7 +159,7 @@ tell("maps", maps)
 tell("duplicates", duplicates)
 tell("sendfile", send)
 tell("copy_file_range", copy_range)
-tell("copyfile", lambda: digest(pathlib.Path(shutil.copyfile(f"{SHOP}/large.bin", tempfile.mktemp())).read_bytes()))
+tell("copyfile", copy)
 tell("chdir", folders)
 tell("dir_fd", below)
 for name in (
