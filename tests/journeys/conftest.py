@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,28 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
     """Runs mirrord; fails the test if a process or a file of a run is left."""
     with new_runner(tmp_path) as runner:
         yield runner
+
+
+@dataclass(frozen=True, slots=True)
+class Ordinary:
+    """Someone who isn't root: how to become them, and their home."""
+
+    become: tuple[str, ...]
+    home: Path
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Ordinary]:
+    """An ordinary user who can run this checkout; only root can become one."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become someone else")
+    become = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
+    probe = [*become, sys.executable, "-c", "import os, sys, mirrord_cli; os.stat(sys.executable)"]
+    if subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode:
+        pytest.skip("an ordinary user can't read this checkout or its interpreter")
+    with tempfile.TemporaryDirectory() as home:
+        os.chown(home, 65534, 65534)
+        yield Ordinary(become, Path(home))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.conftest import Ordinary
 from tests.kit.run import PYTHON, Runner, processes, wait_gone
 from tests.kit.target import Target
 
@@ -110,27 +111,10 @@ def test_kernel_thread_as_target(runner: Runner) -> None:
     refused(runner.exec(f"process/{threads[0]}", "true"), threads[0])
 
 
-def test_somebody_elses_process(runner: Runner, tmp_path: Path) -> None:
-    """Root may look into everything, so the whole command line runs as an ordinary user here."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become someone else")
-    probe = [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        *runner.command[:1],
-        "-c",
-        "import mirrord_cli",
-    ]
-    if subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode:
-        pytest.skip("this interpreter is not readable for an ordinary user")
-    home = tmp_path / "theirs"
-    home.mkdir(mode=0o777)
-    os.chown(home, 65534, 65534)
-    command = [*probe[:4], *runner.arguments(f"process/{os.getpid()}", ["true"], ["-q"])]
+def test_somebody_elses_process(runner: Runner, ordinary: Ordinary) -> None:
+    command = [*ordinary.become, *runner.arguments(f"process/{os.getpid()}", ["true"], ["-q"])]
 
-    done = runner.run(command, cwd="/", env={"HOME": str(home)})
+    done = runner.run(command, cwd=ordinary.home, env={"HOME": str(ordinary.home)})
 
     refused(done, str(os.getpid()), "permission|not allowed|may not|right", "root|same user|sudo")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.conftest import Ordinary
 from tests.kit.run import Runner
 from tests.kit.target import Target
 
@@ -28,22 +28,11 @@ def test_demo(runner: Runner, target: Target) -> None:
     assert set(Path(tempfile.gettempdir()).glob("mirrord*")) == before
 
 
-def test_demo_of_an_ordinary_user(runner: Runner, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("the other test is that of an ordinary user already")
-    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    probe = [
-        *become,
-        sys.executable,
-        "-c",
-        "import mirrord_cli, ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x10000000) != 0)",
-    ]
-    if subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode:
-        pytest.skip("an ordinary user can't read this checkout, or may not make user namespaces")
-    home = tmp_path / "theirs"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
+def test_demo_of_an_ordinary_user(runner: Runner, ordinary: Ordinary) -> None:
+    if subprocess.run([*ordinary.become, "unshare", "--user", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("ordinary users may not make user namespaces on this machine")
+    command = [*ordinary.become, sys.executable, "-m", "tests.demo"]
 
-    done = runner.run([*become, sys.executable, "-m", "tests.demo"], cwd=ROOT, timeout=60, env={"HOME": str(home)})
+    done = runner.run(command, cwd=ROOT, timeout=60, env={"HOME": str(ordinary.home)})
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
