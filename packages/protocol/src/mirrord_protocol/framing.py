@@ -1,0 +1,136 @@
+"""Frames: bytes on a connection to headers and payloads, and back. No I/O, no meaning: numbers, lanes' order and
+credit are connection.py's business.
+
+What arrives is parsed in the buffers it arrived in: a payload is copied only if it lies across two of them.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
+
+HEADER = struct.Struct("<IBBHQQQ")
+ALIGNMENT = 8
+FIRST_LIMIT = 64 << 10
+"""Bytes of the first message, before the token was checked."""
+MESSAGE_LIMIT = 1 << 20
+DATA_LIMIT = 64 << 10
+END = 1 << 0
+"""The flag of a stream's last data frame."""
+
+
+class Kind(enum.IntEnum):
+    MESSAGE = 1
+    DATA = 2
+
+
+class Lane(enum.IntEnum):
+    CONTROL = 0
+    BULK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    kind: Kind
+    lane: Lane
+    number: int
+    acknowledged: int
+    id: int
+    payload: bytes | memoryview
+    end: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes on the connection."""
+        return HEADER.size + len(self.payload) + -len(self.payload) % ALIGNMENT
+
+
+def encode_frame(frame: Frame) -> list[bytes | memoryview]:
+    """Return the pieces of a frame in the order of sending; the payload is not copied.
+
+    Raises LocalProtocolError for a payload over its limit or a number that doesn't fit.
+    """
+    size = len(frame.payload)
+    if size > (DATA_LIMIT if frame.kind == Kind.DATA else MESSAGE_LIMIT):
+        raise LocalProtocolError(f"a frame of {size} bytes")
+    flags = END if frame.end else 0
+    try:
+        header = HEADER.pack(size, frame.kind, frame.lane, flags, frame.number, frame.acknowledged, frame.id)
+    except struct.error as error:
+        raise LocalProtocolError(f"a frame's header: {error}") from error
+    pieces: list[bytes | memoryview] = [header]
+    if size:
+        pieces.append(frame.payload)
+    if size % ALIGNMENT:
+        pieces.append(bytes(-size % ALIGNMENT))
+    return pieces
+
+
+class FrameReader:
+    """Bytes in, frames out. After an error it must not be fed again."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+        self._wanted = HEADER.size  # bytes of the waiting frame that are known to be needed
+        self._first = True
+
+    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+        """Yield the frames that `data` completes; data frames' payloads are views into it where they can be.
+
+        The caller takes all of them before it feeds again. Raises RemoteProtocolError at the first byte that can't
+        be part of a frame.
+        """
+        view, at = memoryview(data), 0
+        while self._waiting:
+            missing = self._wanted - len(self._waiting)
+            self._waiting += view[at : at + missing]
+            at += missing
+            if len(self._waiting) < self._wanted:
+                return
+            size = self._frame_size(memoryview(self._waiting))
+            if size > self._wanted:
+                self._wanted = size
+            else:
+                whole = bytes(self._waiting)
+                self._waiting, self._wanted = bytearray(), HEADER.size
+                yield self._frame(memoryview(whole))
+        while len(view) - at >= HEADER.size:
+            size = self._frame_size(view[at : at + HEADER.size])
+            if len(view) - at < size:
+                self._wanted = size
+                break
+            yield self._frame(view[at : at + size])
+            at += size
+        self._waiting += view[at:]
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of a frame that isn't complete."""
+        return len(self._waiting)
+
+    def _frame_size(self, header: memoryview) -> int:
+        """Check a header; return the bytes of the whole frame."""
+        size, kind, lane, flags, _number, _acknowledged, _id = HEADER.unpack_from(header)
+        if kind == Kind.MESSAGE:
+            limit, known_flags = FIRST_LIMIT if self._first else MESSAGE_LIMIT, 0
+        elif kind == Kind.DATA:
+            limit, known_flags = DATA_LIMIT, END
+        else:
+            raise RemoteProtocolError(f"a frame of the unknown kind {kind}")
+        if size > limit:
+            raise RemoteProtocolError(f"a frame of {size} bytes, where {limit} are allowed")
+        if lane > Lane.BULK or flags & ~known_flags:
+            raise RemoteProtocolError(f"a frame with lane {lane} and flags {flags:#x}")
+        return HEADER.size + int(size) + -int(size) % ALIGNMENT
+
+    def _frame(self, view: memoryview) -> Frame:
+        size, kind, lane, flags, number, acknowledged, id_ = HEADER.unpack_from(view)
+        self._first = False
+        payload = view[HEADER.size : HEADER.size + size]
+        if view[HEADER.size + size :].tobytes().strip(b"\0"):
+            raise RemoteProtocolError("a frame's padding isn't zero")
+        return Frame(Kind(kind), Lane(lane), number, acknowledged, id_, payload, bool(flags & END))
