@@ -1,0 +1,347 @@
+"""One connection as both ends see it: who may say what when, numbers, acknowledgements, liveness. No I/O.
+
+Bytes that arrived go in, actions come out; what is to be written is pulled, so that its order is decided at the last
+moment. The time is told. What the two ends do with ids is in session_end.py and agent_end.py, the order of sending in lanes.py, and the
+sockets and clocks are driver.py's.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
+from mirrord_protocol.framing import Frame, FrameReader, Kind, Lane
+from mirrord_protocol.lanes import Lanes
+from mirrord_protocol.messages import decode_message, encode_message
+from mirrord_protocol.values import (
+    Ack,
+    Answer,
+    Changed,
+    Close,
+    Credit,
+    Failure,
+    FailureKind,
+    FileSystem,
+    FileSystemOf,
+    Goodbye,
+    Hello,
+    ListDirectory,
+    Listed,
+    Message,
+    Open,
+    Opened,
+    Ping,
+    Pong,
+    Read,
+    ReadLink,
+    RealPath,
+    Refused,
+    Request,
+    Stat,
+    StatPath,
+    Welcome,
+)
+
+ACK_BYTES = 64 << 10
+ACK_FRAMES = 16
+ACK_DELAY = 0.020
+"""When a side that has nothing else to send acknowledges: so many bytes or frames, or seconds after the first."""
+FIRST_LEASE = 30.0
+"""Seconds of silence that end a connection before `welcome` has told the lease."""
+STALL = 1.0
+"""Seconds by which a deadline is overslept only if this process itself stood still."""
+
+# ---------------------------------------------------------------------------------------------- actions
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """To the agent: a session said hello; check its token, then `accept` or `refuse`."""
+
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Welcomed:
+    welcome: Welcome
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """To the agent: carry this out."""
+
+    id: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """To the session. A failure may also be the bad end of the id's stream."""
+
+    id: int
+    answer: Answer | Failure
+    last: bool
+    """Nothing more will come of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataReceived:
+    id: int
+    data: bytes | memoryview
+    end: bool
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CreditReceived:
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """To the agent: forget this id, close its handle, stop its watch."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedReceived:
+    id: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Nothing will be received any more; what waits may still be sent."""
+
+    failure: Failure
+    refused: bool = False
+
+
+Action = (
+    Greeted | Welcomed | Asked | Answered | DataReceived | CreditReceived | Closed | ChangedReceived | Over
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------- states
+
+
+class State(enum.Enum):
+    START = enum.auto()
+    """Nothing was said."""
+    HELLO = enum.auto()
+    """The session said hello and waits, or the agent looks at it."""
+    OPEN = enum.auto()
+    OVER = enum.auto()
+
+
+class Role(enum.Enum):
+    SESSION = enum.auto()
+    AGENT = enum.auto()
+
+
+BY_SESSION = (Open, Read, StatPath, ListDirectory, ReadLink, RealPath, FileSystemOf, Close, Credit)
+BY_AGENT = (Opened, Stat, Listed, bytes, FileSystem, Failure, Changed)
+BY_BOTH = (Ping, Pong, Ack)
+NEXT: dict[tuple[State, Role, type], State] = {
+    (State.START, Role.SESSION, Hello): State.HELLO,
+    (State.HELLO, Role.AGENT, Welcome): State.OPEN,
+    (State.HELLO, Role.AGENT, Refused): State.OVER,
+    # Requests may follow `hello` at once; the agent looks at them when it has said `welcome`.
+    **{(State.HELLO, Role.SESSION, said): State.HELLO for said in (*BY_SESSION, *BY_BOTH)},
+    **{(State.OPEN, Role.SESSION, said): State.OPEN for said in (*BY_SESSION, *BY_BOTH)},
+    **{(State.OPEN, Role.AGENT, said): State.OPEN for said in (*BY_AGENT, *BY_BOTH)},
+    **{(state, role, Goodbye): State.OVER for state in (State.START, State.HELLO, State.OPEN) for role in Role},
+}
+"""Who may say what in which state, and the state after it. What isn't here breaks the protocol."""
+LASTING = (State.OPEN, State.HELLO)
+ACK = encode_message(Ack())
+
+
+class Connection:
+    """What both ends share; see SessionEnd and AgentEnd for their own halves.
+
+    Every method that is told the time wants seconds of one steady clock. After an error nothing may be called but
+    `say_goodbye` and `pull`.
+    """
+
+    role: Role
+    peer: Role
+
+    def __init__(self, now: float) -> None:
+        self.state = State.START
+        self.lease = FIRST_LEASE
+        """Seconds of silence that end the connection."""
+        self.lanes = Lanes()
+        self.received_frames = 0
+        self.received_bytes = 0
+        self._frames = FrameReader()
+        self._held_frames: list[Frame] = []
+        self._acknowledged = 0  # of our frames, by the other side
+        self._unacknowledged_bytes = 0
+        self._unacknowledged_frames = 0
+        self._ack_at: float | None = None
+        self._pong: int | None = None
+        self._heard_at = now
+        self._overslept = False
+        self._pinged_at = now
+        self._pings = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will be received any more."""
+        return self.state == State.OVER
+
+    # ------------------------------------------------------------------------------------------ in
+
+    def receive(self, data: bytes | memoryview, now: float) -> list[Action]:
+        """Take bytes that arrived, none of them at the end of the stream; return what is to be done.
+
+        Raises RemoteProtocolError.
+        """
+        if self.over:
+            return []
+        if not data:
+            self.state = State.OVER
+            rest = " in the middle of a frame" if self._frames.waiting else ""
+            return [Over(Failure(FailureKind.GONE, None, f"the connection was closed{rest}"))]
+        self._heard_at, self._overslept = now, False
+        self.received_bytes += len(data)
+        actions: list[Action] = []
+        for frame in self._frames.feed(data):
+            self._count(frame, now)
+            if self.state == State.HELLO and self.role == Role.AGENT:
+                self._held_frames.append(frame)  # not looked at before the token was checked
+            elif not self.over:
+                self._take(frame, actions)
+        return actions
+
+    def _count(self, frame: Frame, now: float) -> None:
+        if frame.number != self.received_frames + 1:
+            raise RemoteProtocolError(f"frame {frame.number} after frame {self.received_frames}")
+        if not self._acknowledged <= frame.acknowledged <= self.lanes.number:
+            raise RemoteProtocolError(f"frame {frame.acknowledged} acknowledged, where {self.lanes.number} were sent")
+        self.received_frames += 1
+        if frame.acknowledged > self._acknowledged:
+            self._acknowledged = frame.acknowledged
+            self.lanes.pace.acknowledged(frame.acknowledged, now)
+        if frame.payload != ACK or frame.kind == Kind.DATA:  # an acknowledgement isn't acknowledged by itself
+            self._unacknowledged_frames += 1
+            self._unacknowledged_bytes += len(frame.payload)
+            if self._ack_at is None:
+                self._ack_at = now + ACK_DELAY
+
+    def _take(self, frame: Frame, actions: list[Action]) -> None:
+        if frame.kind == Kind.DATA:
+            if self.state != State.OPEN or frame.lane != Lane.BULK or not frame.id:
+                raise RemoteProtocolError("data in the wrong lane, of no id, or before `welcome`")
+            self._take_data(frame, actions)
+            return
+        message = decode_message(frame.payload)
+        self.state = self._after(self.peer, message, RemoteProtocolError)
+        match message:
+            case Ping(number):
+                self._pong = number
+            case Pong() | Ack():
+                pass
+            case Goodbye(failure):
+                actions.append(Over(failure))
+            case _:
+                if frame.lane == Lane.BULK and not isinstance(message, Failure):
+                    raise RemoteProtocolError(f"{type(message).__name__} in the bulk lane")
+                self._take_message(frame.id, message, actions)
+
+    def _take_data(self, frame: Frame, actions: list[Action]) -> None:
+        """Take a data frame in the state OPEN; the agent's end has no use for any."""
+        del actions
+        raise RemoteProtocolError(f"id {frame.id}: data by the {self.peer.name.lower()}")
+
+    def _take_message(self, id_: int, message: Message, actions: list[Action]) -> None:
+        raise NotImplementedError
+
+    def _after(self, role: Role, message: Message, error: type[LocalProtocolError | RemoteProtocolError]) -> State:
+        after = NEXT.get((self.state, role, type(message)))
+        if after is None:
+            raise error(f"{type(message).__name__} by the {role.name.lower()} in the state {self.state.name}")
+        return after
+
+    # ------------------------------------------------------------------------------------------ out
+
+    def _say(self, id_: int, message: Message, *, bulk: bool = False) -> None:
+        """Queue a message; raises LocalProtocolError."""
+        encoded, after = encode_message(message), self._after(self.role, message, LocalProtocolError)
+        if bulk:
+            self.lanes.put_bulk_message(id_, encoded)
+        else:
+            self.lanes.put_control(id_, encoded)
+        self.state = after
+
+    def say_goodbye(self, failure: Failure) -> None:
+        """Queue the last message and forget whatever else waits; nothing is received after it."""
+        if not self.over:
+            self.lanes.clear()
+            self._say(0, Goodbye(failure))
+
+    def fall(self) -> None:
+        """Forget whatever waits: the connection is broken."""
+        self.state = State.OVER
+        self.lanes.clear()
+        self._pong = self._ack_at = None
+
+    def wants_to_send(self, now: float) -> bool:
+        """Tell whether `pull` has something."""
+        return self._pong is not None or self.lanes.waiting or self._ack_is_due(now)
+
+    def _ack_is_due(self, now: float) -> bool:
+        return self._ack_at is not None and (
+            self._unacknowledged_bytes >= ACK_BYTES or self._unacknowledged_frames >= ACK_FRAMES or now >= self._ack_at
+        )
+
+    def pull(self, now: float) -> list[bytes | memoryview]:
+        """Return the pieces to write next, in order, as one batch; empty if there is nothing."""
+        if self._pong is not None and self.state in LASTING:
+            self._say(0, Pong(self._pong))
+        self._pong = None
+        pieces = self.lanes.pull(self.received_frames, now)
+        if not pieces and self._ack_is_due(now) and self.state in LASTING:
+            self.lanes.put_control(0, ACK)
+            pieces = self.lanes.pull(self.received_frames, now)
+        if pieces or self.over:
+            self._unacknowledged_frames = self._unacknowledged_bytes = 0
+            self._ack_at = None
+        return pieces
+
+    @property
+    def ack_at(self) -> float | None:
+        """When `pull` is to be called even if nothing else happens."""
+        return self._ack_at
+
+    # ------------------------------------------------------------------------------------------ time
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` is to be called next; it may be called at any other time too."""
+        silence = self._heard_at + self.lease
+        return min(silence, self._pinged_at + self.lease / 3) if self._must_ping else silence
+
+    @property
+    def _must_ping(self) -> bool:
+        return self.role == Role.SESSION and self.state == State.OPEN
+
+    def tick(self, now: float) -> list[Action]:
+        """Look at the time: ping, or hold the other side to be gone."""
+        if self.over:
+            return []
+        silence = now - self._heard_at
+        if silence > self.lease + STALL and not self._overslept:
+            # This process slept, not they; what they sent meanwhile is still to be read.
+            self._heard_at, self._overslept = now - self.lease / 2, True
+        elif silence >= self.lease:
+            self.state = State.OVER
+            text = f"nothing was heard from the {self.peer.name.lower()} for {silence:.1f} s"
+            return [Over(Failure(FailureKind.GONE, None, text))]
+        if self._must_ping and now - self._pinged_at >= self.lease / 3:
+            self._pinged_at = now
+            self._pings += 1
+            self._say(0, Ping(self._pings))
+        return []

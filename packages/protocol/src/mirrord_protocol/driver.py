@@ -1,0 +1,151 @@
+"""A connection over a Trio stream: one task reads and never waits for anyone, one writes, one watches the time.
+
+It decides nothing: bytes and the time go into the machine of connection.py, and actions go to whoever made the driver
+(client.py, server.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import trio
+
+from mirrord_protocol.connection import Action, Connection, Over
+from mirrord_protocol.failure import RemoteProtocolError
+from mirrord_protocol.values import Failure, FailureKind
+
+RECEIVE = 256 << 10
+"""Bytes asked of the stream at once; a data frame's payload is a view into them."""
+FLUSH = 2.0
+"""Seconds that the last frames get to leave, and the other side's last frames to arrive."""
+
+
+class Driver:
+    """Carries one connection; `act` is called with each action, in order, and must not wait. The last one is Over."""
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        connection: Connection,
+        act: Callable[[Action], None],
+        drained: Callable[[set[int]], None] | None = None,
+    ) -> None:
+        self.failure: Failure | None = None
+        """Why the connection is over."""
+        self.refused = False
+        self._stream = stream
+        self._connection = connection
+        self._act = act
+        self._drained = drained
+        self._over = trio.Event()
+        self._flushed = trio.Event()
+        self._work = trio.Event()
+        self._wakes_at = -math.inf
+
+    # ------------------------------------------------------------------------------------------ for the owner
+
+    def wake(self) -> None:
+        """Let the writer look again: something was given to the connection."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """Carry the connection until it is over; `failure` says why then. The stream is left open."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read)
+            nursery.start_soon(self._write)
+            nursery.start_soon(self._watch)
+            await self._over.wait()
+            with trio.move_on_after(FLUSH):
+                await self._flushed.wait()
+            nursery.cancel_scope.cancel()
+
+    async def wait_over(self) -> None:
+        """Return when the connection is over."""
+        await self._over.wait()
+
+    async def close(self, failure: Failure) -> None:
+        """Say goodbye and wait, not for long, until it has left."""
+        self._connection.say_goodbye(failure)
+        self._end(failure)
+        with trio.move_on_after(FLUSH):
+            await self._flushed.wait()
+
+    async def receive(self) -> list[Action]:
+        """Wait for bytes and return what is to be done; `run` does this itself."""
+        try:
+            data: bytes | bytearray = await self._stream.receive_some(RECEIVE)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            data = b""
+        try:
+            return self._connection.receive(bytes(data), trio.current_time())
+        except RemoteProtocolError as error:
+            peer = self._connection.peer.name.lower()
+            failure = Failure(FailureKind.PROTOCOL, None, f"the {peer} broke the protocol: {error}")
+            self._connection.say_goodbye(failure)
+            return [Over(failure)]
+
+    async def flush(self) -> None:
+        """Write what waits; for an owner that doesn't `run`. Raises trio.BrokenResourceError."""
+        while pieces := self._connection.pull(trio.current_time()):
+            await self._stream.send_all(b"".join(pieces))
+
+    # ------------------------------------------------------------------------------------------ tasks
+
+    def _end(self, failure: Failure) -> None:
+        if self.failure is None:
+            self.failure = failure
+            self._over.set()
+            self._act(Over(failure, self.refused))
+        self.wake()
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Over):
+                self.refused = action.refused
+                self._end(action.failure)
+            else:
+                self._act(action)
+
+    async def _read(self) -> None:
+        connection = self._connection
+        while not connection.over:
+            self._carry_out(await self.receive())
+            if connection.wants_to_send(trio.current_time()) or (connection.ack_at or math.inf) < self._wakes_at:
+                self.wake()
+
+    async def _write(self) -> None:
+        connection, stream = self._connection, self._stream
+        try:
+            while True:
+                pieces = connection.pull(trio.current_time())
+                if pieces:
+                    await stream.send_all(b"".join(pieces))
+                    if self._drained and (drained := connection.lanes.take_drained()):
+                        self._drained(drained)
+                elif connection.over:
+                    break
+                else:
+                    await self._wait_for_work()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            connection.lanes.clear()
+            with trio.move_on_after(FLUSH):  # what they said last, and why, may still arrive
+                await self._over.wait()
+            connection.fall()
+            self._end(Failure(FailureKind.GONE, None, f"the connection broke: {error.__cause__ or error}"))
+        self._flushed.set()
+
+    async def _wait_for_work(self) -> None:
+        self._wakes_at = self._connection.ack_at or math.inf
+        with trio.move_on_at(self._wakes_at):
+            await self._work.wait()
+        self._wakes_at = -math.inf
+        self._work = trio.Event()
+
+    async def _watch(self) -> None:
+        connection = self._connection
+        while not connection.over:
+            await trio.sleep_until(connection.deadline)
+            self._carry_out(connection.tick(trio.current_time()))
+            if connection.wants_to_send(trio.current_time()):
+                self.wake()

@@ -1,0 +1,195 @@
+"""The asking end of a connection: it chooses ids, holds requests back, grants credit. No I/O.
+
+Its counterpart is agent_end.py; what both share is in connection.py and ids.py. client.py puts it to use.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mirrord_protocol.connection import (
+    Action,
+    Answered,
+    ChangedReceived,
+    Connection,
+    DataReceived,
+    Over,
+    Role,
+    State,
+    Welcomed,
+)
+from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
+from mirrord_protocol.framing import Frame
+from mirrord_protocol.ids import FIRST_REQUESTS, Id, Phase
+from mirrord_protocol.values import (
+    Answer,
+    Changed,
+    Close,
+    Credit,
+    Failure,
+    FileSystem,
+    Form,
+    Hello,
+    ListDirectory,
+    Listed,
+    Message,
+    Opened,
+    Read,
+    Refused,
+    Request,
+    Stat,
+    Welcome,
+)
+
+FIRST_WINDOW = 64 << 10
+"""Bytes granted at once to a stream that was opened without credit."""
+
+
+class SessionEnd(Connection):
+    """The asking end."""
+
+    role = Role.SESSION
+    peer = Role.AGENT
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self.asked = 0
+        """Requests so far; the id of the last one."""
+        self.unanswered = 0
+        self._requests = FIRST_REQUESTS
+        self._ids: dict[int, Id] = {}
+        self._held: deque[int] = deque()
+
+    def say_hello(self, hello: Hello) -> None:
+        """Begin."""
+        self._say(0, hello)
+
+    def ask(self, request: Request) -> int:
+        """Queue a request, or hold it back until there is credit for it; return its id."""
+        if self.state not in {State.HELLO, State.OPEN}:
+            raise LocalProtocolError(f"{type(request).__name__} in the state {self.state.name}")
+        self.asked += 1
+        self._ids[self.asked] = Id(request, Phase.HELD)
+        self._held.append(self.asked)
+        self._release()
+        return self.asked
+
+    def _release(self) -> None:
+        while self._held and self.unanswered < self._requests:
+            id_ = self._held.popleft()
+            if record := self._ids.get(id_):
+                record.phase = Phase.ASKED
+                self.unanswered += 1
+                self._say(id_, record.request)
+
+    def close(self, id_: int) -> None:
+        """Forget an id: its answer, its stream, its handle, its watch. Does nothing for one that is over."""
+        record = self._ids.pop(id_, None)
+        if record is None or record.phase == Phase.HELD or self.over:
+            return
+        self._say(id_, Close())
+        if record.phase == Phase.ASKED:
+            self.unanswered -= 1
+            self._release()
+
+    def take(self, id_: int, size: int) -> None:
+        """Note that the consumer took bytes of a stream, and grant more where its length isn't known."""
+        record = self._ids.get(id_)
+        if record is None or record.phase != Phase.STREAMING or not record.window or self.over:
+            return
+        record.taken += size
+        more = record.taken + record.window - record.granted
+        if more * 2 >= record.window:
+            record.granted += more
+            self._say(id_, Credit(more))
+
+    def _take_message(self, id_: int, message: Message, actions: list[Action]) -> None:
+        match message:
+            case Welcome():
+                self._requests, self.lease = message.requests, message.lease / 1000
+                if not self._requests or not self.lease:
+                    raise RemoteProtocolError("a welcome without credit or lease")
+                actions.append(Welcomed(message))
+                self._release()
+            case Refused(failure):
+                actions.append(Over(failure, refused=True))
+            case Changed():
+                self._take_changed(id_, actions)
+            case Failure():
+                self._take_failure(id_, message, actions)
+            case Opened() | Stat() | Listed() | bytes() | FileSystem():
+                self._take_answer(id_, message, actions)
+
+    def _find(self, id_: int, *phases: Phase) -> Id | None:
+        """Return an id's record, None if we closed it; anything else is a lie."""
+        record = self._ids.get(id_)
+        if record is None and not 0 < id_ <= self.asked:
+            raise RemoteProtocolError(f"id {id_} was never used")
+        if record is not None and record.phase not in phases:
+            raise RemoteProtocolError(f"id {id_}: not to be expected in the phase {record.phase.name}")
+        return record
+
+    def _take_answer(self, id_: int, answer: Answer, actions: list[Action]) -> None:
+        record = self._find(id_, Phase.ASKED)
+        if record is None:
+            return
+        try:
+            record.set_answer(answer)
+        except TypeError as error:
+            raise RemoteProtocolError(f"id {id_}: {error}") from error
+        self._answered(id_, record)
+        actions.append(Answered(id_, answer, id_ not in self._ids))
+
+    def _answered(self, id_: int, record: Id) -> None:
+        self.unanswered -= 1
+        self._move_on(id_, record, ended=False)
+        unbounded = isinstance(record.request, ListDirectory) or (
+            isinstance(record.answer, Opened) and record.answer.form == Form.STREAM
+        )
+        if unbounded:
+            record.window = record.granted or FIRST_WINDOW
+            self.take(id_, 0)
+        self._release()
+
+    def _move_on(self, id_: int, record: Id, *, ended: bool) -> None:
+        phase = record.after(ended=ended)
+        if phase is None:
+            del self._ids[id_]
+        else:
+            record.phase = phase
+
+    def _take_failure(self, id_: int, failure: Failure, actions: list[Action]) -> None:
+        record = self._find(id_, Phase.ASKED, Phase.STREAMING)
+        if record is None:
+            return
+        del self._ids[id_]
+        actions.append(Answered(id_, failure, last=True))
+        if record.phase == Phase.ASKED:
+            self.unanswered -= 1
+            self._release()
+
+    def _take_changed(self, id_: int, actions: list[Action]) -> None:
+        record = self._find(id_, Phase.STREAMING, Phase.KEPT)
+        if record is None:
+            return
+        if not record.watched:
+            raise RemoteProtocolError(f"id {id_}: changed, but not watched")
+        record.watched = False
+        if record.phase == Phase.KEPT:
+            del self._ids[id_]
+        actions.append(ChangedReceived(id_, id_ not in self._ids))
+
+    def _take_data(self, frame: Frame, actions: list[Action]) -> None:
+        id_ = frame.id
+        record = self._find(id_, Phase.ASKED, Phase.STREAMING)
+        if record is None:
+            return
+        if record.phase == Phase.ASKED:
+            if not isinstance(record.request, Read):
+                raise RemoteProtocolError(f"id {id_}: data before the answer")
+            self._answered(id_, record)
+        if not record.move(len(frame.payload)):
+            raise RemoteProtocolError(f"id {id_}: {record.moved} bytes, where {record.granted} were granted")
+        if frame.end:
+            self._move_on(id_, record, ended=True)
+        actions.append(DataReceived(id_, frame.payload, frame.end, id_ not in self._ids))
