@@ -41,7 +41,7 @@ class Driver:
         self._over = trio.Event()
         self._flushed = trio.Event()
         self._work = trio.Event()
-        self._wakes_at = -math.inf
+        self._sleep: trio.CancelScope | None = None  # of the writer, while it waits for work
 
     # ------------------------------------------------------------------------------------------ for the owner
 
@@ -111,13 +111,17 @@ class Driver:
         connection = self._connection
         while not connection.over:
             self._carry_out(await self.receive())
-            if connection.wants_to_send(trio.current_time()) or (connection.ack_at or math.inf) < self._wakes_at:
+            if connection.wants_to_send(trio.current_time()):
                 self.wake()
+            elif self._sleep and (connection.ack_at or math.inf) < self._sleep.deadline:
+                self._sleep.deadline = connection.ack_at or math.inf
 
     async def _write(self) -> None:
         connection, stream = self._connection, self._stream
         try:
             while True:
+                if self._work.is_set():
+                    self._work = trio.Event()
                 pieces = connection.pull(trio.current_time())
                 if pieces:
                     await stream.send_all(b"".join(pieces))
@@ -136,11 +140,9 @@ class Driver:
         self._flushed.set()
 
     async def _wait_for_work(self) -> None:
-        self._wakes_at = self._connection.ack_at or math.inf
-        with trio.move_on_at(self._wakes_at):
+        with trio.CancelScope(deadline=self._connection.ack_at or math.inf) as self._sleep:
             await self._work.wait()
-        self._wakes_at = -math.inf
-        self._work = trio.Event()
+        self._sleep = None
 
     async def _watch(self) -> None:
         connection = self._connection

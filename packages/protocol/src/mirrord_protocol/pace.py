@@ -17,6 +17,8 @@ CEILING = 16 << 20
 GAIN_GROWING = 2.0
 GAIN_STEADY = 1.25
 """Above 1, so that a better rate shows; what is above waits in buffers."""
+SLACK = 0.001
+"""Seconds that processes need to get their turn, beyond the round trip of a quiet moment."""
 GROWTH = 1.25
 ROUNDS_WITHOUT_GROWTH = 3
 RATE_AGE = 10.0
@@ -61,7 +63,7 @@ class Pace:
         if self._probing or self.round_trip is None:
             return FLOOR
         gain = GAIN_STEADY if self._full_rounds >= ROUNDS_WITHOUT_GROWTH else GAIN_GROWING
-        return min(CEILING, max(FLOOR, int(gain * self.rate * self.round_trip)))
+        return min(CEILING, max(FLOOR, int(gain * self.rate * (self.round_trip + SLACK))))
 
     def allows(self, size: int) -> bool:
         """Tell whether a frame of so many bytes may leave now."""
