@@ -81,7 +81,7 @@ def chunk_lines(listed: list[DirectoryEntry]) -> list[str]:
         lines.append(f"entry {entry.inode} {entry.type} {int(entry.stat is not None)} {entry.name.hex()}")
         if entry.stat:
             numbers = stat_numbers(entry.stat)
-            lines += [f"{name} {signed(name, numbers[name])}" for name in STAT.names]
+            lines += [f"{name} {int(signed(name, numbers[name]))}" for name in STAT.names]
     return sorted(lines)
 
 

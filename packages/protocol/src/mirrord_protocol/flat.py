@@ -42,7 +42,7 @@ _STAT_COPIED = tuple(name for name in STAT.names if "seconds" not in name and na
 def stat_numbers(stat: Stat) -> dict[str, int]:
     """Return a stat's fields as the schema has them."""
     numbers: dict[str, int] = {name: getattr(stat, name) for name in _STAT_COPIED}
-    numbers["has_born"] = int(stat.born is not None)
+    numbers["has_born"] = stat.born is not None  # pycapnp wants a bool
     for name in ("accessed", "modified", "changed", "born"):
         numbers[f"{name}_seconds"], numbers[f"{name}_nanoseconds"] = divmod(getattr(stat, name) or 0, SECOND)
     return numbers
