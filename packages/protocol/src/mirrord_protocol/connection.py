@@ -154,7 +154,6 @@ NEXT: dict[tuple[State, Role, type], State] = {
     **{(state, role, Goodbye): State.OVER for state in (State.START, State.HELLO, State.OPEN) for role in Role},
 }
 """Who may say what in which state, and the state after it. What isn't here breaks the protocol."""
-LASTING = (State.OPEN, State.HELLO)
 ACK = encode_message(Ack())
 
 
@@ -292,18 +291,23 @@ class Connection:
         """Tell whether `pull` has something."""
         return self._pong is not None or self.lanes.waiting or self._ack_is_due(now)
 
+    def _may_say(self, kind: type) -> bool:
+        return (self.state, self.role, kind) in NEXT
+
     def _ack_is_due(self, now: float) -> bool:
-        return self._ack_at is not None and (
+        if self._ack_at is None or not self._may_say(Ack):
+            return False
+        return (
             self._unacknowledged_bytes >= ACK_BYTES or self._unacknowledged_frames >= ACK_FRAMES or now >= self._ack_at
         )
 
     def pull(self, now: float) -> list[bytes | memoryview]:
         """Return the pieces to write next, in order, as one batch; empty if there is nothing."""
-        if self._pong is not None and self.state in LASTING:
+        if self._pong is not None and self._may_say(Pong):
             self._say(0, Pong(self._pong))
         self._pong = None
         pieces = self.lanes.pull(self.received_frames, now)
-        if not pieces and self._ack_is_due(now) and self.state in LASTING:
+        if not pieces and self._ack_is_due(now):
             self.lanes.put_control(0, ACK)
             pieces = self.lanes.pull(self.received_frames, now)
         if pieces or self.over:
@@ -314,7 +318,7 @@ class Connection:
     @property
     def ack_at(self) -> float | None:
         """When `pull` is to be called even if nothing else happens."""
-        return self._ack_at
+        return self._ack_at if self._may_say(Ack) else None
 
     # ------------------------------------------------------------------------------------------ time
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Connection
+from mirrord_protocol.connection import ACK, Action, Connection
 from mirrord_protocol.framing import Frame, FrameReader, Kind, Lane, encode_frame
 from mirrord_protocol.messages import decode_message, encode_message
 from mirrord_protocol.session_end import SessionEnd
@@ -37,7 +37,7 @@ class HearData:
 
 @dataclass(frozen=True)
 class Do:
-    """Event: the end's method of this name is called."""
+    """Event: the end's method of this name is called. A list that it returns is actions, anything else is ignored."""
 
     name: str
     arguments: tuple[Any, ...] = ()
@@ -74,7 +74,10 @@ EndAction = Action | Said | SaidData
 
 
 class EndScript:
-    """One end whose other side is the script. Whatever it hears is acknowledged by the next frame that it hears."""
+    """One end whose other side is the script.
+
+    Whatever it says is acknowledged by the next frame that it hears; its own acknowledgements are left out.
+    """
 
     def __init__(self, end: Connection) -> None:
         self.end = end
@@ -91,7 +94,8 @@ class EndScript:
             case HearData(data, id_, end):
                 actions += self._hear(Kind.DATA, Lane.BULK, id_, data, end=end)
             case Do(name, arguments, options):
-                actions += getattr(self.end, name)(*arguments, **options) or []
+                result = getattr(self.end, name)(*arguments, **options)
+                actions += result if isinstance(result, list) else []
             case At(time):
                 self.now = time
                 actions += self.end.tick(time)
@@ -108,7 +112,7 @@ class EndScript:
             for frame in self._frames.feed(b"".join(pieces)):
                 if frame.kind == Kind.DATA:
                     said.append(SaidData(bytes(frame.payload), frame.id, frame.end))
-                else:
+                elif frame.payload != ACK:
                     said.append(Said(decode_message(frame.payload), frame.id, frame.lane))
         return said
 
