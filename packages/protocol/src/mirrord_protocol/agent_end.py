@@ -165,6 +165,16 @@ class AgentEnd(Connection):
         if end:
             self._move_on(id_, record, ended=True)
 
+    def finish(self, id_: int) -> None:
+        """Note that nothing more will be sent: end the stream, if there is one that wasn't ended.
+
+        Raises LocalProtocolError if the request has no answer.
+        """
+        if self.streaming(id_):
+            self.send(id_, b"", end=True)
+        elif self.alive(id_) and self._ids[id_].phase == Phase.ASKED:
+            raise LocalProtocolError(f"id {id_}: left without an answer")
+
     def changed(self, id_: int) -> None:
         """Tell that something below a watched listing has changed; the watch is over."""
         record = self._ids.get(id_)

@@ -377,7 +377,6 @@ async def open_client(stream: trio.abc.Stream, hello: Hello) -> AsyncIterator[Cl
                 error = from_block
             with trio.CancelScope(shield=True):
                 await session.driver.close(GOODBYE)
-        nursery.cancel_scope.cancel()
     if error:
         raise error
     if session.welcome is None:

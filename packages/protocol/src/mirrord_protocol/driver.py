@@ -42,6 +42,7 @@ class Driver:
         self._flushed = trio.Event()
         self._work = trio.Event()
         self._sleep: trio.CancelScope | None = None  # of the writer, while it waits for work
+        self._rest: trio.CancelScope | None = None  # of the watcher
 
     # ------------------------------------------------------------------------------------------ for the owner
 
@@ -77,8 +78,12 @@ class Driver:
             data: bytes | bytearray = await self._stream.receive_some(RECEIVE)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
+        return self.guard(lambda: self._connection.receive(bytes(data), trio.current_time()))
+
+    def guard(self, step: Callable[[], list[Action]]) -> list[Action]:
+        """Return a step's actions; a peer that breaks the protocol gets a goodbye, and the action is Over."""
         try:
-            return self._connection.receive(bytes(data), trio.current_time())
+            return step()
         except RemoteProtocolError as error:
             peer = self._connection.peer.name.lower()
             failure = Failure(FailureKind.PROTOCOL, None, f"the {peer} broke the protocol: {error}")
@@ -99,7 +104,8 @@ class Driver:
             self._act(Over(failure, self.refused))
         self.wake()
 
-    def _carry_out(self, actions: list[Action]) -> None:
+    def carry_out(self, actions: list[Action]) -> None:
+        """Hand actions on, and note the end."""
         for action in actions:
             if isinstance(action, Over):
                 self.refused = action.refused
@@ -110,11 +116,13 @@ class Driver:
     async def _read(self) -> None:
         connection = self._connection
         while not connection.over:
-            self._carry_out(await self.receive())
+            self.carry_out(await self.receive())
             if connection.wants_to_send(trio.current_time()):
                 self.wake()
-            elif self._sleep and (connection.ack_at or math.inf) < self._sleep.deadline:
+            elif self._sleep is not None and (connection.ack_at or math.inf) < self._sleep.deadline:
                 self._sleep.deadline = connection.ack_at or math.inf
+            if self._rest is not None and connection.deadline < self._rest.deadline:
+                self._rest.deadline = connection.deadline
 
     async def _write(self) -> None:
         connection, stream = self._connection, self._stream
@@ -147,7 +155,8 @@ class Driver:
     async def _watch(self) -> None:
         connection = self._connection
         while not connection.over:
-            await trio.sleep_until(connection.deadline)
-            self._carry_out(connection.tick(trio.current_time()))
+            with trio.CancelScope(deadline=connection.deadline) as self._rest:
+                await trio.sleep_forever()
+            self.carry_out(connection.tick(trio.current_time()))
             if connection.wants_to_send(trio.current_time()):
                 self.wake()

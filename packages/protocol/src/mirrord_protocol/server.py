@@ -191,7 +191,7 @@ class _Server:
 
     async def _serve(self, welcome: Welcome) -> Failure:
         try:
-            actions = self.connection.accept(welcome)
+            actions = self.driver.guard(lambda: self.connection.accept(welcome))
         except LocalProtocolError as error:
             text = f"the agent's welcome can't be sent ({error}): leave variables out of the environment"
             failure = Failure(FailureKind.LIMIT, None, text)
@@ -199,8 +199,7 @@ class _Server:
             return await self._turn_away(failure)
         try:
             async with trio.open_nursery() as self._nursery:
-                for action in actions:
-                    self._act(action)
+                self.driver.carry_out(actions)
                 await self.driver.run()
                 self._nursery.cancel_scope.cancel()
         finally:
@@ -242,6 +241,7 @@ class _Server:
                 await before.wait()
             try:
                 await self._service.handle(id_, request, reply)
+                self.connection.finish(id_)
             except OSError as error:
                 reply.fail(failure_of(error))
             except Exception:
@@ -249,8 +249,6 @@ class _Server:
                     text = "a defect of the agent; its log has the rest"
                     await self.driver.close(Failure(FailureKind.INTERNAL, None, text))
                 raise
-            if self.connection.streaming(id_):
-                reply.end()
         del self._tasks[id_]
         task.answered.set()
         task.done.set()
