@@ -1,12 +1,17 @@
 /*
  * The layer's inner face: what hooks may use. docs/layer.md tells the whole; this file says who does what.
  *
- *   entry.c     the exported symbols, made from hooks.def: binds libc's function, guards against re-entry, calls hook_NAME
- *   layer.c     start in a new image: environment, skipped programs, inert or active
+ *   hook.h      what hooks include: libc's functions, prototypes of hooks
+ *   entry.c     the exported symbols, made from hooks.def: binds libc's functions, calls hook_NAME
+ *   symbols.c   finds libc's functions
+ *   sys.h       system calls without libc
+ *   layer.c     start in a new image: environment, skipped programs, inert or active; the layer's own descriptors
  *   link.c      one question to the session and its answer; the only file that talks to it
  *   table.c     looks a path up in the shared table (pure; tested through cffi)
  *   identity.c  what a descriptor is; the cache of facts keyed by (st_dev, st_ino)
  *   ask.c       path-taking questions: table first, then the session
+ *   elf.c       what a program is, from its first bytes (pure)
+ *   errno.c     errno's numbers by the schema's names (pure)
  *   hooks/      one file per family of calls
  *
  * Contracts of every hook. errno stays as it was on success and is set once, by fail(), on failure. No allocation,
@@ -25,29 +30,66 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "table.h"
 #include "wire.h" /* generated from the schema: struct layer_request, struct layer_reply, enums, readers, writers */
 
 /* ---- libc's functions and the layer's state (entry.c, layer.c) */
 
 struct layer {
-	bool active;         /* false: every hook passes the call on */
-	int link;            /* the inherited SEQPACKET end, or -1 */
-	uint64_t link_inode;
-	int table;           /* the inherited table descriptor, or -1 */
-	uint64_t table_inode;
+	bool active;  /* false: every entry passes the call on */
+	bool started; /* layer_start() has run */
+	const struct table *shared; /* the mapped table, or NULL: then every path is asked about */
+	size_t shared_size;         /* of the mapping */
+
+	/* Descriptors of ours, each packed with its inode number: see descriptor_pack(). */
+	uint64_t link;  /* the inherited SEQPACKET end, or a later connection to the session */
+	uint64_t table; /* the inherited descriptor of the table */
+	uint64_t home;  /* the link as it was inherited: valid again where another process changed `link` (vfork) */
+
+	/* What a new image needs to find the session and us. */
 	char name[108];      /* the session's abstract socket, without the leading NUL */
-	const struct table *volatile shared; /* the mapped table, or NULL: then every path is asked about */
-	int memory_device_known;
+	char variable[256];  /* the whole of MIRRORD_LAYER=... */
+	char library[4096];  /* our own path, as the loader was told it */
 };
 extern struct layer layer __attribute__((visibility("hidden")));
+
+/* Binds libc's functions and starts the layer if that hasn't happened; whether it is active. For XHOOKs alone. */
+bool layer_ready(void);
+/* Reads MIRRORD_LAYER and makes the layer active, once. Ends the process if the variable is not of our ABI. */
+void layer_start(void);
+
+enum { LAYER_ABI = 1 };
+enum { LAYER_LOWEST = 900 }; /* where the layer puts descriptors of its own: high, but below the usual limit of 1024 */
+
+/* A descriptor with the low half of its inode number in one word, so that both change at once. */
+#define NO_DESCRIPTOR UINT64_MAX
+static inline uint64_t descriptor_pack(int descriptor, uint64_t inode)
+{
+	return (uint64_t)(uint32_t)descriptor << 32 | (uint32_t)inode;
+}
+static inline int descriptor_number(uint64_t packed)
+{
+	return (int)(int32_t)(packed >> 32);
+}
+/* Whether the number still means what it meant when it was packed. */
+bool descriptor_holds(uint64_t packed);
+/* Duplicates a descriptor to a high number by F_DUPFD or F_DUPFD_CLOEXEC. Negative: -errno. */
+int descriptor_high(int descriptor, int command);
 
 /* Returns -1 with errno = code. The only place that sets errno. */
 int fail(int code);
 /* The local number of an errno of the schema; EIO for one this system lacks. */
 int errno_number(enum wire_errno code);
 
-/* Whether a descriptor is one of the layer's own (the link or the table), which the program must not see. */
+/*
+ * Whether a descriptor is one of the layer's own (the link or the table), which the program must not see. A number
+ * that stopped being ours (closed by a direct system call) is forgotten. Costs nothing for other numbers.
+ */
 bool layer_owns(int descriptor);
+/* Moves a descriptor that layer_owns() to another number, since the program is about to use this one. */
+void layer_yield(int descriptor);
+/* The layer's own descriptors at or above `first`, ascending. Returns how many (at most 2). */
+int layer_descriptors(unsigned first, unsigned own[2]);
 
 /* ---- the link (link.c) */
 
@@ -69,6 +111,7 @@ int link_ask(const struct layer_request *request, const void *payload, size_t pa
 
 struct identity {
 	uint64_t device, inode;
+	uint64_t born; /* tells an inode number that is used again; of no interest to hooks */
 	enum wire_layer_form form; /* foreign: not ours */
 };
 
@@ -77,13 +120,15 @@ struct identity {
  * for an identity this process never met. Never fails: foreign if unsure. Keeps errno.
  */
 struct identity identity_of(int descriptor);
+/* The same, with the descriptor's own fstat at hand. */
+struct identity identity_of_status(int descriptor, const struct stat *status);
 /* The same, but only files whose reads must be watched (filling, request) count; free while there are none. */
 struct identity identity_watched(int descriptor);
 /* The same for directories; `AT_FDCWD` is the current directory. */
 struct identity identity_of_directory(int descriptor);
-/* Remembers what an answer said about a descriptor just handed out. */
-void identity_learn(const struct layer_reply *reply);
-/* The remote file's stat for an identity that is ours. 0, or -1 with errno (EIO: the session is gone). */
+/* Remembers what an answer said about a descriptor just handed out; ask_path() does so itself. */
+void identity_learn(int descriptor, const struct layer_reply *reply);
+/* The remote file's stat for an identity that is ours: of a file as it was opened, of a directory as it is now. 0, or -1 with errno (EIO: the session is gone). */
 int identity_stat(const struct identity *identity, struct layer_reply *reply);
 /* Waits until [offset, offset + length) of a filling file is there; at once if it is known to be. 0 or -1 (EIO). */
 int identity_wait(const struct identity *identity, uint64_t offset, uint64_t length);

@@ -1,0 +1,191 @@
+/*
+ * The exported symbols, made from hooks.def. Each one, in full: while the layer is active call `hook_NAME`, else libc's
+ * function. The other expansions are here too: the struct of libc's functions and what fills it, on the first call or
+ * by the constructor, whichever comes first.
+ */
+#include "hook.h"
+#include "symbols.h"
+
+#include <stdarg.h>
+
+struct libc libc;
+
+/* Zero until the loader has relocated this library: an IFUNC resolver of another one may call us before that. */
+static const volatile void *const volatile relocated = &relocated;
+
+#define HOOK(family, type, name, parameters, arguments, failure) #name "\0"
+#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) #name "\0"
+#define THOOK(family, type, name, twin, parameters, arguments, failure)
+#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure)
+#define XHOOK(family, type, name, declared) #name "\0"
+static const char names[] =
+#include "hooks.def"
+	;
+#undef HOOK
+#undef VHOOK
+#undef XHOOK
+
+/* What stands in for a function that this libc lacks. */
+#define HOOK(family, type, name, parameters, arguments, failure) \
+	static type missing_##name parameters                    \
+	{                                                        \
+		fail(ENOSYS);                                    \
+		return failure;                                  \
+	}
+#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+	static type missing_##name declared                                                                \
+	{                                                                                                  \
+		fail(ENOSYS);                                                                              \
+		return failure;                                                                            \
+	}
+#define XHOOK(family, type, name, declared) \
+	static type missing_##name declared \
+	{                                   \
+		fail(ENOSYS);               \
+		return -1;                  \
+	}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#include "hooks.def"
+#pragma GCC diagnostic pop
+#undef HOOK
+#undef VHOOK
+#undef XHOOK
+
+static bool bound;
+
+static void bind_all(void)
+{
+	struct object objects[OBJECTS];
+	size_t count = symbols_objects_behind(names, objects, OBJECTS);
+	void **slot = (void **)&libc;
+	for (const char *name = names; *name; name += strlen(name) + 1) {
+		void *found = symbols_find(objects, count, name);
+		if (found)
+			*slot = found;
+		slot++;
+	}
+#define HOOK(family, type, name, parameters, arguments, failure) \
+	if (!libc.name)                                          \
+		libc.name = missing_##name;
+#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+	if (!libc.name)                                                                                    \
+		libc.name = missing_##name;
+#define XHOOK(family, type, name, declared) \
+	if (!libc.name)                     \
+		libc.name = missing_##name;
+#include "hooks.def"
+#undef HOOK
+#undef VHOOK
+#undef XHOOK
+	__atomic_store_n(&bound, true, __ATOMIC_RELEASE);
+}
+
+bool layer_ready(void)
+{
+	if (layer.active)
+		return true;
+	if (!__atomic_load_n(&bound, __ATOMIC_ACQUIRE)) {
+		int error = errno;
+		bind_all();
+		errno = error;
+	}
+	layer_start();
+	return layer.active;
+}
+
+__attribute__((constructor)) static void construct(void)
+{
+	layer_ready();
+}
+
+/*
+ * Before relocation there is neither libc nor a layer, only the kernel: the calls that such an early caller makes (to
+ * read a file below /proc or /sys) go there; others fail. Nothing here may need a relocation, errno included.
+ */
+static const struct {
+	char name[12];
+	int number;
+} early_calls[] = {
+	{"openat", SYS_openat}, {"openat64", SYS_openat}, {"read", SYS_read},       {"pread", SYS_pread64},
+	{"close", SYS_close},   {"lseek", SYS_lseek},     {"pread64", SYS_pread64},
+#ifdef SYS_open
+	{"open", SYS_open},     {"open64", SYS_open},     {"access", SYS_access},   {"readlink", SYS_readlink},
+#endif
+};
+static int early_number;
+
+static bool early(const char *name)
+{
+	early_number = -1;
+	for (size_t i = 0; i < sizeof early_calls / sizeof *early_calls; i++) {
+		const char *a = early_calls[i].name, *b = name;
+		while (*a && *a == *b)
+			a++, b++;
+		if (*a == *b)
+			early_number = early_calls[i].number;
+	}
+	return early_number >= 0;
+}
+
+static long early_call(long a, long b, long c, long d)
+{
+	long result = sys_call4(early_number, a, b, c, d);
+	return sys_failed(result) ? -1 : result;
+}
+
+/* 1: call the hook. 0: call libc's function. -1: too early for either. */
+static int route(void)
+{
+	if (__builtin_expect(layer.active, 1))
+		return 1;
+	if (__builtin_expect(!layer.started, 0)) {
+		if (!relocated)
+			return -1;
+		return layer_ready();
+	}
+	return 0;
+}
+
+typedef void (*anything)(void);
+
+#undef THOOK
+#undef VTHOOK
+
+#define EXPORTED(name) __asm__(#name) __attribute__((visibility("default")))
+#define ENTER(type, name, twin, parameters, arguments, failure)                     \
+	switch (route()) {                                                          \
+	case 1:                                                                     \
+		return hook_##twin arguments;                                       \
+	case 0:                                                                     \
+		return libc.twin arguments;                                         \
+	default:                                                                    \
+		if (early(#name))                                                   \
+			return ((type(*) parameters)(anything)early_call)arguments; \
+		return failure;                                                     \
+	}
+#define TAKE(last, optional_type, optional)                     \
+	va_list rest;                                           \
+	va_start(rest, last);                                   \
+	optional_type optional = va_arg(rest, optional_type);   \
+	va_end(rest);
+
+#define HOOK(family, type, name, parameters, arguments, failure)         \
+	THOOK(family, type, name, name, parameters, arguments, failure)
+#define THOOK(family, type, name, twin, parameters, arguments, failure)  \
+	type entry_##name parameters EXPORTED(name);                     \
+	type entry_##name parameters                                     \
+	{                                                                \
+		ENTER(type, name, twin, parameters, arguments, failure)  \
+	}
+#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure)             \
+	VTHOOK(family, type, name, name, declared, last, optional_type, optional, parameters, arguments, failure)
+#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure) \
+	type entry_##name declared EXPORTED(name);                                                                \
+	type entry_##name declared                                                                                \
+	{                                                                                                         \
+		TAKE(last, optional_type, optional)                                                               \
+		ENTER(type, name, twin, parameters, arguments, failure)                                           \
+	}
+#define XHOOK(family, type, name, declared)
+#include "hooks.def"

@@ -1,0 +1,60 @@
+/*
+ * close and its kin, dup2, dup3: the layer's own descriptors are not the program's to close or to replace. Nothing
+ * else is hooked here: duplicates need no code, since identity is the kernel's.
+ */
+#include "hook.h"
+
+/* As if the number weren't open: EBADF. */
+int hook_close(int descriptor)
+{
+	if (layer_owns(descriptor))
+		return fail(EBADF);
+	return libc.close(descriptor);
+}
+
+/* Calls the kernel once for each gap between our own descriptors; its first error ends it. */
+int hook_close_range(unsigned first, unsigned last, int flags)
+{
+	unsigned own[2];
+	int count = first <= last ? layer_descriptors(first, own) : 0, result = 0;
+	for (int i = 0; i < count && result == 0 && own[i] <= last; i++) {
+		if (own[i] > first)
+			result = libc.close_range(first, own[i] - 1, flags);
+		if (own[i] == last)
+			return result;
+		first = own[i] + 1;
+	}
+	return result ? result : libc.close_range(first, last, flags);
+}
+
+void hook_closefrom(int first)
+{
+	unsigned own[2], from = first < 0 ? 0 : (unsigned)first;
+	int count = layer_descriptors(from, own);
+	for (int i = 0; i < count; i++) {
+		if (own[i] > from && sys_call3(SYS_close_range, from, own[i] - 1, 0) != 0)
+			for (; from < own[i]; from++) /* before Linux 5.9 */
+				sys_close((int)from);
+		from = own[i] + 1;
+	}
+	libc.closefrom((int)from);
+}
+
+/* Makes room at a number of ours, if the call is going to replace what is there. */
+static void make_room(int from, int to)
+{
+	if (layer_owns(to) && from != to && sys_fcntl(from, F_GETFD, 0) >= 0)
+		layer_yield(to);
+}
+
+int hook_dup2(int from, int to)
+{
+	make_room(from, to);
+	return libc.dup2(from, to);
+}
+
+int hook_dup3(int from, int to, int flags)
+{
+	make_room(from, to);
+	return libc.dup3(from, to, flags);
+}

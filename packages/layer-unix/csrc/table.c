@@ -1,0 +1,170 @@
+/*
+ * Looks paths up in the shared table. Pure: no system call, no allocation; every offset is checked against the mapped
+ * size, since the writer is another process. The counterpart in the session writes it; tests have a writer of their
+ * own. On the way of every local open, so it looks at each byte of the path once or twice and at no more.
+ */
+#include "table.h"
+
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the table is little endian, and read as it lies"
+#endif
+
+_Static_assert(sizeof(struct table) == 80, "docs/layer.md");
+_Static_assert(sizeof(struct table_prefix) == 16, "docs/layer.md");
+_Static_assert(sizeof(struct table_slot) == 16, "docs/layer.md");
+
+/* `length` bytes at `offset` of the mapping, or NULL if they reach beyond it. */
+static const void *part(const struct table *table, size_t size, uint32_t offset, uint64_t length)
+{
+	if (offset > size || length > size - offset)
+		return NULL;
+	return (const uint8_t *)table + offset;
+}
+
+bool table_valid(const struct table *table, size_t size)
+{
+	if (size < sizeof *table || memcmp(table->magic, "MIRRORDT", 8) != 0 || table->version != TABLE_VERSION)
+		return false;
+	if (table->size > size || (table->slots & (table->slots - 1)) || table->slot_offset % 8 || table->prefix_offset % 8)
+		return false;
+	return part(table, size, table->prefix_offset, table->prefixes * (uint64_t)sizeof(struct table_prefix)) &&
+	       part(table, size, table->slot_offset, table->slots * (uint64_t)sizeof(struct table_slot)) &&
+	       part(table, size, table->name_offset, table->names * (uint64_t)2);
+}
+
+/* ASCII capitals of eight bytes at once made small; other bytes stay. */
+static uint64_t fold8(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t low = word & 0x7f * ones;
+	uint64_t capital = (low + (0x80 - 'A') * ones) & ~(low + (0x80 - 'Z' - 1) * ones) & ~word & 0x80 * ones;
+	return word | capital >> 2;
+}
+
+static uint8_t fold1(uint8_t byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+static uint64_t head8(const char *text, size_t length)
+{
+	uint64_t word = 0;
+	memcpy(&word, text, length < 8 ? length : 8);
+	return word;
+}
+
+/* Absolute, and free of empty, "." and ".." components. */
+static bool plain(const char *path, size_t length)
+{
+	if (length == 0 || path[0] != '/')
+		return false;
+	if (length == 1)
+		return true;
+	if (path[length - 1] == '/')
+		return false;
+	for (const char *at = path, *end = path + length; at; at = memchr(at + 1, '/', (size_t)(end - at - 1))) {
+		char next = at[1];
+		if (next != '.' && next != '/')
+			continue;
+		if (next == '/' || at + 2 == end || at[2] == '/')
+			return false;
+		if (at[2] == '.' && (at + 3 == end || at[3] == '/'))
+			return false;
+	}
+	return true;
+}
+
+static bool same(const uint8_t *a, const uint8_t *b, size_t length, bool fold)
+{
+	if (!fold)
+		return memcmp(a, b, length) == 0;
+	for (size_t i = 0; i < length; i++)
+		if (fold1(a[i]) != fold1(b[i]))
+			return false;
+	return true;
+}
+
+/* The verdict of the first prefix that covers the path: 1 local, 2 ask, 0 none. */
+static unsigned prefix_verdict(const struct table *table, size_t size, const char *path, size_t length)
+{
+	uint32_t count = table->prefixes;
+	const struct table_prefix *prefix =
+		part(table, size, table->prefix_offset, count * (uint64_t)sizeof(struct table_prefix));
+	if (!prefix)
+		return 0;
+	uint64_t exact = head8(path, length), folded = fold8(exact);
+	for (; count; count--, prefix++) {
+		size_t covered = prefix->length;
+		bool fold = prefix->fold;
+		uint64_t differ = fold ? folded ^ fold8(prefix->head) : exact ^ prefix->head;
+		if (covered < 8)
+			differ &= ((uint64_t)1 << 8 * covered) - 1;
+		if (differ || covered > length || !covered)
+			continue;
+		if (covered < length && path[covered] != '/' && path[covered - 1] != '/')
+			continue;
+		if (covered > 8) {
+			const uint8_t *text = part(table, size, prefix->text, covered);
+			if (!text || !same(text + 8, (const uint8_t *)path + 8, covered - 8, fold))
+				continue;
+		}
+		return prefix->verdict;
+	}
+	return 0;
+}
+
+static unsigned slot_flags(const struct table *table, size_t size, const char *path, size_t length)
+{
+	uint32_t count = table->slots;
+	const struct table_slot *slots =
+		part(table, size, table->slot_offset, count * (uint64_t)sizeof(struct table_slot));
+	if (!slots || !count || (count & (count - 1)))
+		return 0;
+	uint64_t hash = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)path[i]) * 0x100000001b3u;
+	if (!hash)
+		return 0;
+	for (uint32_t step = 0; step < TABLE_STEPS && step < count; step++) {
+		const struct table_slot *slot = &slots[(hash + step) & (count - 1)];
+		/* Written last, so an entry that shows its hash is whole. */
+		uint64_t found = __atomic_load_n(&slot->hash, __ATOMIC_ACQUIRE);
+		if (!found)
+			return 0;
+		if (found != hash || slot->length != length)
+			continue;
+		const void *text = part(table, size, slot->text, length);
+		if (text && memcmp(text, path, length) == 0)
+			return slot->flags & (TABLE_LOCAL_READ | TABLE_LOCAL_CHANGE);
+	}
+	return 0;
+}
+
+unsigned table_lookup(const struct table *table, size_t size, const char *path, size_t length)
+{
+	if (!plain(path, length))
+		return 0;
+	if (prefix_verdict(table, size, path, length) == 1)
+		return TABLE_LOCAL_READ | TABLE_LOCAL_CHANGE;
+	return slot_flags(table, size, path, length);
+}
+
+bool table_names(const struct table *table, size_t size, const char *name, size_t length)
+{
+	uint32_t offset = table->name_offset;
+	for (uint32_t count = table->names; count; count--) {
+		const uint8_t *head = part(table, size, offset, 2);
+		if (!head)
+			return false;
+		uint32_t other = head[0] | (uint32_t)head[1] << 8;
+		const uint8_t *text = part(table, size, offset + 2, other);
+		if (!text)
+			return false;
+		if (other == length && memcmp(text, name, length) == 0)
+			return true;
+		offset += 2 + other;
+	}
+	return false;
+}

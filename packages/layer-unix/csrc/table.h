@@ -1,0 +1,53 @@
+/*
+ * The shared table, as docs/layer.md lays it out: what layers may decide without a question. The session writes it,
+ * also while we read; nothing in it is trusted to lie within the mapping.
+ */
+#ifndef MIRRORD_TABLE_H
+#define MIRRORD_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TABLE_VERSION = 1, TABLE_STEPS = 32 };
+enum { TABLE_OFF = 1, TABLE_CHANGES_ASK = 2, TABLE_RELATIVE_ASK = 4 }; /* bits of `flags` */
+enum { TABLE_LOCAL_READ = 1, TABLE_LOCAL_CHANGE = 2 }; /* what table_lookup() returns, and bits of a slot's flags */
+
+struct table {
+	uint8_t magic[8];
+	uint32_t version, size;
+	uint64_t memory_device, temporary_device, directory_device;
+	uint32_t flags;
+	uint32_t watched, files, directories;
+	uint32_t prefixes, prefix_offset;
+	uint32_t slots, slot_offset;
+	uint32_t names, name_offset;
+};
+
+struct table_prefix {
+	uint64_t head;
+	uint32_t text;
+	uint16_t length;
+	uint8_t verdict, fold;
+};
+
+struct table_slot {
+	uint64_t hash;
+	uint32_t text;
+	uint16_t length;
+	uint8_t flags, unused;
+};
+
+/* Whether `size` mapped bytes are a table of our version that claims no more than them. */
+bool table_valid(const struct table *table, size_t size);
+
+/*
+ * For which intents (TABLE_LOCAL_* bits) a path is known to be this machine's; 0: ask. A path that is not absolute, or
+ * has an empty, "." or ".." component, is always asked about. `size` is the mapping's, as given to table_valid().
+ */
+unsigned table_lookup(const struct table *table, size_t size, const char *path, size_t length);
+
+/* Whether a program's base name is one of those in which the layer stays inert. */
+bool table_names(const struct table *table, size_t size, const char *name, size_t length);
+
+#endif
