@@ -125,9 +125,7 @@ def module_source() -> Path:
     ffi = cffi.FFI()
     ffi.cdef((SOURCES / "pure.cdef").read_text())
     names = ("table.h", "elf.h", "hooklist.h", "layer.h")
-    ffi.set_source(
-        "mirrord_layer_unix._pure", "".join(f'#include "{name}"\n' for name in names), py_limited_api=True
-    )
+    ffi.set_source("mirrord_layer_unix._pure", "".join(f'#include "{name}"\n' for name in names), py_limited_api=True)
     SCRATCH.mkdir(exist_ok=True)
     path = SCRATCH / "_pure.c"
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it writes

@@ -1,0 +1,63 @@
+"""What the tests of this package share: the built layer, compiled test programs, a scripted session."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # `layer_session` and its kin
+
+from layer_programs import Both, Programs  # noqa: E402 - found by the line above
+from layer_session import Session, scripted_session  # noqa: E402 - likewise
+from mirrord_layer_unix import build  # noqa: E402 - likewise
+
+
+@pytest.fixture(scope="session")
+def library() -> Path:
+    """The layer as it is shipped."""
+    build.build()
+    return build.PACKAGE / build.LIBRARY
+
+
+@pytest.fixture(scope="session")
+def compile_program(tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    """Compile a program of tests/programs, by its name without `.c`."""
+    return Programs(tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    """The directory that plays the target's files: programs see it below `/remote-files`."""
+    folder = tmp_path / "truth"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def session(truth: Path, tmp_path: Path, library: Path) -> Iterator[Session]:
+    """A scripted session for `truth`."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with scripted_session(truth, scratch, library) as made:
+        yield made
+
+
+@pytest.fixture
+def run_both(session: Session, truth: Path, compile_program: Programs, tmp_path: Path) -> Both:
+    """Run a test program on the plain system with the real directory, then under the layer with the remote one.
+
+    Its first argument is that directory, the others are as given. Both runs must end with 0: the program asserts.
+    """
+
+    def run(name: str, *arguments: str) -> None:
+        program = compile_program(name)
+        plain = subprocess.run([program, str(truth), *arguments], cwd=tmp_path, capture_output=True, timeout=60)
+        assert plain.returncode == 0, f"a wrong test: {name} fails on the plain system\n{plain.stderr.decode()}"
+        session.run(program, session.path().rstrip("/"), *arguments, cwd=tmp_path)
+
+    return run

@@ -1,0 +1,41 @@
+"""Compiles the C programs of tests/programs, and says what a test needs from the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mirrord_layer_unix import build
+
+HERE = Path(__file__).parent
+FLAGS = ("-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror")
+
+Both = Callable[..., None]
+"""Runs a program on the plain system, then under the layer."""
+
+
+def need(program: str) -> None:
+    """Skip the test for want of a program; fail it where everything is expected to be there."""
+    if not shutil.which(program):
+        (pytest.fail if "CI" in os.environ else pytest.skip)(f"{program} is missing")
+
+
+class Programs:
+    """Compiled programs in a folder; each is compiled once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str, *extra: str, compiler: str = "zig", output: str | None = None) -> str:
+        """Compile tests/programs/NAME.c with these further arguments; `output` names the result if it isn't NAME."""
+        made = self.folder / (output or name)
+        if not made.exists():
+            command = [build.zig()[0], "cc"] if compiler == "zig" else [compiler]
+            source = HERE / "programs" / f"{name}.c"
+            subprocess.run([*command, *FLAGS, "-o", str(made), str(source), "-lpthread", *extra], check=True)
+        return str(made)

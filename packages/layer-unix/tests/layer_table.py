@@ -1,0 +1,112 @@
+"""A writer of the shared table (docs/layer.md), independent of the session's: what the C reader is tested against."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MAGIC = b"MIRRORDT"
+HEADER = struct.Struct("<8sIIQQQIIIIIIIIII")
+PREFIX = struct.Struct("<8sIHBB")
+SLOT = struct.Struct("<QIHBB")
+
+LOCAL, ASK = 1, 2
+"""Verdicts of a prefix."""
+READ, CHANGE = 1, 2
+"""Bits of a slot's flags."""
+OFF, CHANGES_ASK, RELATIVE_ASK = 1, 2, 4
+"""Bits of the table's flags."""
+
+FLAGS_AT, WATCHED_AT, FILES_AT, DIRECTORIES_AT = 40, 44, 48, 52
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A path that decides for itself and for all below it."""
+
+    text: bytes
+    verdict: int
+    fold: bool = False
+
+
+def hash_path(path: bytes) -> int:
+    """FNV-1a, 64 bits."""
+    value = 0xCBF29CE484222325
+    for byte in path:
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def encode_table(
+    *,
+    devices: tuple[int, int, int] = (0, 0, 0),
+    flags: int = 0,
+    prefixes: Iterable[Prefix] = (),
+    names: Sequence[bytes] = (),
+    slots: int = 64,
+    room: int = 1 << 16,
+) -> bytearray:
+    """Return a table's bytes: header, prefixes (put in order), empty slots, names, then `room` for the slots' texts."""
+    ordered = sorted(prefixes, key=lambda prefix: len(prefix.text), reverse=True)
+    prefix_at = HEADER.size
+    slot_at = prefix_at + PREFIX.size * len(ordered)
+    name_at = slot_at + SLOT.size * slots
+    name_bytes = b"".join(struct.pack("<H", len(name)) + name for name in names)
+    text_at = name_at + len(name_bytes)
+    texts = b"".join(prefix.text for prefix in ordered)
+    size = text_at + len(texts) + room
+    table = bytearray(size)
+    counts = (len(ordered), prefix_at, slots, slot_at, len(names), name_at)
+    HEADER.pack_into(table, 0, MAGIC, 1, size, *devices, flags, 0, 0, 0, *counts)
+    table[name_at:text_at] = name_bytes
+    for index, prefix in enumerate(ordered):
+        entry = (prefix.text[:8], text_at, len(prefix.text), prefix.verdict, prefix.fold)
+        PREFIX.pack_into(table, prefix_at + index * PREFIX.size, *entry)
+        table[text_at : text_at + len(prefix.text)] = prefix.text
+        text_at += len(prefix.text)
+    return table
+
+
+def add_slot(table: bytearray | mmap.mmap, path: bytes, flags: int, text_at: int) -> int:
+    """Publish a path's flags, its text put at `text_at`; the offset behind the text."""
+    header = HEADER.unpack_from(table, 0)
+    slots, slot_at = header[12], header[13]
+    value = hash_path(path)
+    for step in range(32):
+        at = slot_at + (value + step) % slots * SLOT.size
+        if SLOT.unpack_from(table, at)[0] == 0:
+            table[text_at : text_at + len(path)] = path
+            SLOT.pack_into(table, at, 0, text_at, len(path), flags, 0)
+            struct.pack_into("<Q", table, at, value)
+            return text_at + len(path)
+    raise MemoryError("no free slot within 32 steps")
+
+
+class SharedTable:
+    """A table in a memfd, as layers map it."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self.fd = os.memfd_create("table")
+        os.write(self.fd, data)
+        self._map = mmap.mmap(self.fd, len(data))
+        self._text_at = len(data) - (1 << 16)
+
+    def count(self, at: int, change: int = 1) -> None:
+        """Change one of the counters: WATCHED_AT, FILES_AT, DIRECTORIES_AT."""
+        struct.pack_into("<I", self._map, at, struct.unpack_from("<I", self._map, at)[0] + change)
+
+    def set_flags(self, flags: int) -> None:
+        """Replace the table's flags."""
+        struct.pack_into("<I", self._map, FLAGS_AT, flags)
+
+    def add_slot(self, path: bytes, flags: int) -> None:
+        """Publish what is decided for a path."""
+        self._text_at = add_slot(self._map, path, flags, self._text_at)
+
+    def close(self) -> None:
+        """Give the memory back; layers keep their own mapping."""
+        self._map.close()
+        os.close(self.fd)
