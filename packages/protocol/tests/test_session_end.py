@@ -113,6 +113,19 @@ def test_what_is_closed_while_held_back_is_never_sent() -> None:
     assert end.asked == 3
 
 
+def test_a_handle_is_closed_behind_its_reads_that_are_held_back() -> None:
+    _, script = begin(requests=1)
+    form = Opened(STAT, Form.REQUEST, complete=False)
+    ask(script, 1, OPEN).tell(Hear(form, 1)).expect(Answered(1, form, last=False))
+    ask(script, 2, STAT_PATH).tell(Do("ask", (Read(1, 0, 5),))).expect().tell(Do("ask", (STAT_PATH,))).expect()
+    script.tell(Do("close", (1,))).expect()
+    script.tell(Hear(STAT, 2)).expect(Answered(2, STAT, last=True), Said(Read(1, 0, 5), 3))
+    script.tell(HearData(b"", 3, end=True)).expect(
+        DataReceived(3, b"", end=True, last=True), Said(STAT_PATH, 4), Said(Close(), 1)
+    )
+    script.run()
+
+
 def test_content_follows_its_answer() -> None:
     _, script = begin()
     opened = Opened(STAT, Form.WHOLE, complete=True)

@@ -58,7 +58,7 @@ class SessionEnd(Connection):
         self.unanswered = 0
         self._requests = FIRST_REQUESTS
         self._ids: dict[int, Id] = {}
-        self._held: deque[int] = deque()
+        self._held: deque[int] = deque()  # ids of requests; below 0, of handles to be closed behind them
 
     def say_hello(self, hello: Hello) -> None:
         """Begin."""
@@ -75,9 +75,11 @@ class SessionEnd(Connection):
         return self.asked
 
     def _release(self) -> None:
-        while self._held and self.unanswered < self._requests:
+        while self._held and (self._held[0] < 0 or self.unanswered < self._requests):
             id_ = self._held.popleft()
-            if record := self._ids.get(id_):
+            if id_ < 0:
+                self._say(-id_, Close())
+            elif record := self._ids.get(id_):
                 record.phase = Phase.ASKED
                 self.unanswered += 1
                 self._say(id_, record.request)
@@ -87,10 +89,18 @@ class SessionEnd(Connection):
         record = self._ids.pop(id_, None)
         if record is None or record.phase == Phase.HELD or self.over:
             return
+        if record.phase != Phase.ASKED and self._is_held(id_):
+            self._held.append(-id_)
+            return
         self._say(id_, Close())
         if record.phase == Phase.ASKED:
             self.unanswered -= 1
             self._release()
+
+    def _is_held(self, handle: int) -> bool:
+        """Tell whether reads of a handle are held back, which must go before its close."""
+        requests = (record.request for id_ in self._held if (record := self._ids.get(id_)))
+        return any(isinstance(request, Read) and request.handle == handle for request in requests)
 
     def take(self, id_: int, size: int) -> None:
         """Note that the consumer took bytes of a stream, and grant more where its length isn't known."""
