@@ -115,23 +115,27 @@ static const struct {
 };
 static int early_number;
 
-static bool early(const char *name)
-{
-	early_number = -1;
-	for (size_t i = 0; i < sizeof early_calls / sizeof *early_calls; i++) {
-		const char *a = early_calls[i].name, *b = name;
-		while (*a && *a == *b)
-			a++, b++;
-		if (*a == *b)
-			early_number = early_calls[i].number;
-	}
-	return early_number >= 0;
-}
-
 static long early_call(long a, long b, long c, long d)
 {
 	long result = sys_call4(early_number, a, b, c, d);
 	return sys_failed(result) ? -1 : result;
+}
+
+typedef void (*anything)(void);
+
+/* What to call in place of libc's function of this name, with its arguments, or NULL. */
+__attribute__((noinline)) static anything early(const char *name)
+{
+	for (size_t i = 0; i < sizeof early_calls / sizeof *early_calls; i++) {
+		const char *a = early_calls[i].name, *b = name;
+		while (*a && *a == *b)
+			a++, b++;
+		if (*a == *b) {
+			early_number = early_calls[i].number;
+			return (anything)early_call;
+		}
+	}
+	return NULL;
 }
 
 /* 1: call the hook. 0: call libc's function. -1: too early for either. */
@@ -147,23 +151,20 @@ static int route(void)
 	return 0;
 }
 
-typedef void (*anything)(void);
-
 #undef THOOK
 #undef VTHOOK
 
 #define EXPORTED(name) __asm__(#name) __attribute__((visibility("default")))
-#define ENTER(type, name, twin, parameters, arguments, failure)                     \
-	switch (route()) {                                                          \
-	case 1:                                                                     \
-		return hook_##twin arguments;                                       \
-	case 0:                                                                     \
-		return libc.twin arguments;                                         \
-	default:                                                                    \
-		if (early(#name))                                                   \
-			return ((type(*) parameters)(anything)early_call)arguments; \
-		return failure;                                                     \
-	}
+#define ENTER(type, name, twin, parameters, arguments, failure)        \
+	int way = route();                                             \
+	if (way > 0)                                                   \
+		return hook_##twin arguments;                          \
+	if (way == 0)                                                  \
+		return libc.twin arguments;                            \
+	anything call = early(#name);                                  \
+	if (call)                                                      \
+		return ((type(*) parameters)call)arguments;            \
+	return failure;
 #define TAKE(last, optional_type, optional)                     \
 	va_list rest;                                           \
 	va_start(rest, last);                                   \

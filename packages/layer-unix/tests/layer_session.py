@@ -63,6 +63,8 @@ class Session:
         """What every program gets besides."""
         self.before: Callable[[LayerRequest, bytes], None] | None = None
         """Called in the answering thread before each answer; may wait."""
+        self.after: Callable[[LayerRequest], None] | None = None
+        """The same, once the answer was sent."""
         self.connections = 0
         """How often a program came back by the abstract socket."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -75,6 +77,7 @@ class Session:
         self._stop, self._wake = socket.socketpair()
         for end in (ours, self._listener, self._stop):
             self._selector.register(end, selectors.EVENT_READ)
+        self._answering: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -101,7 +104,8 @@ class Session:
 
     def start(self, *command: str, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
         """Start a program under the layer."""
-        return subprocess.Popen(command, env=self.environ(env), pass_fds=(self.link_fd, self.table_fd), **options)
+        options["pass_fds"] = (self.link_fd, self.table_fd, *options.get("pass_fds", ()))
+        return subprocess.Popen(command, env=self.environ(env), **options)
 
     def run(
         self, *command: str, env: Mapping[str, str] | None = None, check: bool = True, **options: Any
@@ -146,7 +150,9 @@ class Session:
             end.close()
             return
         channel = socket.socket(fileno=fds[0])
-        threading.Thread(target=self._answer, args=(channel, data)).start()
+        answering = threading.Thread(target=self._answer, args=(channel, data))
+        self._answering = [thread for thread in self._answering if thread.is_alive()] + [answering]
+        answering.start()
 
     def _answer(self, channel: socket.socket, data: bytes) -> None:
         with channel:
@@ -160,6 +166,8 @@ class Session:
                 channel.sendmsg([encode_layer_reply(answer.reply), answer.payload], rights)
             for fd in answer.fds:
                 os.close(fd)
+        if self.after:
+            self.after(request)
 
     def die(self) -> None:
         """End as a killed session would: every socket of it is closed."""
@@ -175,6 +183,8 @@ class Session:
     def close(self) -> None:
         """End, and give everything back."""
         self.die()
+        for thread in self._answering:
+            thread.join()
         os.close(self.link_fd)
         self.table.close()
         self.remote.close()
