@@ -37,5 +37,5 @@ class Programs:
         if not made.exists():
             command = [build.zig()[0], "cc"] if compiler == "zig" else [compiler]
             source = HERE / "programs" / f"{name}.c"
-            subprocess.run([*command, *FLAGS, "-o", str(made), str(source), "-lpthread", *extra], check=True)
+            subprocess.run([*command, *FLAGS, "-o", str(made), str(source), "-pthread", *extra], check=True)
         return str(made)

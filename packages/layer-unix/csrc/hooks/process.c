@@ -184,11 +184,12 @@ int hook_posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, 
 
 /*
  * closefrom would take the layer's descriptors from the child. Below each of them the numbers are closed one by one,
- * as far as any is open and a little further, for those that another thread may open meanwhile.
+ * as far as any is open and well beyond, for those that are opened before the spawn. (Closing a number that isn't open
+ * is no error of a spawn.)
  */
 int hook_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first)
 {
-	enum { MARGIN = 16 };
+	enum { MARGIN = 1024 };
 	unsigned own[2], from = (unsigned)first;
 	int count = first < 0 ? 0 : layer_descriptors(from, own);
 	for (int i = 0; i < count; i++) {
