@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # `layer_session` and its kin
 
-from layer_programs import Both, Programs  # noqa: E402 - found by the line above
+from layer_programs import Both, Programs, sanitize  # noqa: E402 - found by the line above
 from layer_session import Session, scripted_session  # noqa: E402 - likewise
 from mirrord_layer_unix import build  # noqa: E402 - likewise
 
@@ -47,12 +47,17 @@ def session(truth: Path, tmp_path: Path, library: Path) -> Iterator[Session]:
         yield made
 
 
-@pytest.fixture
-def run_both(session: Session, truth: Path, compile_program: Programs, tmp_path: Path) -> Both:
+@pytest.fixture(params=["shipped", "sanitized"])
+def run_both(
+    request: pytest.FixtureRequest, session: Session, truth: Path, compile_program: Programs, tmp_path: Path
+) -> Both:
     """Run a test program on the plain system with the real directory, then under the layer with the remote one.
 
     Its first argument is that directory, the others are as given. Both runs must end with 0: the program asserts.
+    A test with this fixture runs twice: with the layer as it is shipped, and with one that has ASan and UBSan in it.
     """
+    if request.param == "sanitized":
+        sanitize(session)
 
     def run(name: str, *arguments: str) -> None:
         program = compile_program(name)

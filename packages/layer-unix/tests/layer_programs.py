@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from layer_session import Session
 from mirrord_layer_unix import build
 
 HERE = Path(__file__).parent
@@ -39,3 +40,14 @@ class Programs:
             source = HERE / "programs" / f"{name}.c"
             subprocess.run([*command, *FLAGS, "-o", str(made), str(source), "-pthread", *extra], check=True)
         return str(made)
+
+
+def sanitize(session: Session) -> None:
+    """Let a session's programs run under the layer that has ASan and UBSan in it."""
+    need("gcc")
+    build.build(sanitize=True)
+    runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    # The sanitizer wants to be the first library. Leaks are the program's business: the layer never allocates.
+    session.preload = [os.path.realpath(runtime.stdout.strip())]
+    session.library = build.SCRATCH / "sanitized" / build.LIBRARY
+    session.environment["ASAN_OPTIONS"] = "detect_leaks=0:verify_asan_link_order=0"

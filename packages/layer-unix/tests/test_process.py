@@ -17,9 +17,7 @@ pytestmark = pytest.mark.programs
 
 
 @pytest.mark.parametrize("compiler", ["zig", "musl-gcc"])
-def test_children_of_every_make(
-    session: Session, compile_program: Programs, truth: Path, compiler: str
-) -> None:
+def test_children_of_every_make(session: Session, compile_program: Programs, truth: Path, compiler: str) -> None:
     need("musl-gcc" if compiler == "musl-gcc" else "env")
     program = compile_program("process", compiler=compiler, output=f"process-{compiler}")
     plain = subprocess.run([program, str(truth)], capture_output=True, check=True, timeout=60)

@@ -1,0 +1,31 @@
+/* Our symbol lookup finds what dlsym(RTLD_NEXT) finds, for every function of the hooks table and some more. */
+#include "check.h"
+
+#include "hook.h"
+#include "symbols.h"
+
+#include <dlfcn.h>
+
+#define HOOK(family, type, name, parameters, arguments, failure) #name,
+#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) #name,
+#define THOOK(family, type, name, twin, parameters, arguments, failure) #name,
+#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure) #name,
+#define XHOOK(family, type, name, declared) #name,
+static const char *const names[] = {
+#include "hooks.def"
+	"realpath", "memcpy", "gettimeofday", "time", "fopen", "nftw", "glob", "posix_spawn", "no_such_function",
+};
+
+int main(void)
+{
+	struct object objects[OBJECTS];
+	size_t count = symbols_objects_behind(names, objects, OBJECTS);
+	CHECK(count > 0);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		void *ours = symbols_find(objects, count, names[i]), *theirs = dlsym(RTLD_NEXT, names[i]);
+		if (ours != theirs)
+			fprintf(stderr, "%s: %p, dlsym says %p\n", names[i], ours, theirs);
+		CHECK(ours == theirs);
+	}
+	return 0;
+}
