@@ -51,6 +51,15 @@ static enum side question(struct layer_request *request, const char *path, size_
 	return SIDE_DONE;
 }
 
+bool ask_passes(int intent, int directory, const char *path)
+{
+	const struct table *table = layer.shared;
+	struct layer_request request;
+	size_t length;
+	return passes(table, path, &length) ||
+	       !concerns_session(table, (unsigned)intent, directory, path, length, &request);
+}
+
 enum side ask_path(enum wire_layer_operation operation, int intent, int directory, const char *path, uint32_t flags,
                    uint32_t mode, struct ask *ask)
 {

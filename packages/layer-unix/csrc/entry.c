@@ -6,7 +6,6 @@
 #include "hook.h"
 #include "symbols.h"
 
-#include <stdarg.h>
 
 struct libc libc;
 
@@ -14,9 +13,9 @@ struct libc libc;
 static const volatile void *const volatile relocated = &relocated;
 
 #define HOOK(family, type, name, parameters, arguments, failure) #name "\0"
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) #name "\0"
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) #name "\0"
 #define THOOK(family, type, name, twin, parameters, arguments, failure)
-#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure)
+#define VTHOOK(family, type, name, twin, declared, parameters, arguments, failure)
 #define XHOOK(family, type, name, declared) #name "\0"
 static const char names[] =
 #include "hooks.def"
@@ -32,7 +31,7 @@ static const char names[] =
 		fail(ENOSYS);                                    \
 		return failure;                                  \
 	}
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	static type missing_##name declared                                                                \
 	{                                                                                                  \
 		fail(ENOSYS);                                                                              \
@@ -68,7 +67,7 @@ static void bind_all(void)
 #define HOOK(family, type, name, parameters, arguments, failure) \
 	if (!libc.name)                                          \
 		libc.name = missing_##name;
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	if (!libc.name)                                                                                    \
 		libc.name = missing_##name;
 #define XHOOK(family, type, name, declared) \
@@ -165,12 +164,10 @@ static int route(void)
 	if (call)                                                      \
 		return ((type(*) parameters)call)arguments;            \
 	return failure;
-#define TAKE(last, optional_type, optional)                     \
-	va_list rest;                                           \
-	va_start(rest, last);                                   \
-	optional_type optional = va_arg(rest, optional_type);   \
-	va_end(rest);
-
+/*
+ * An optional argument is an ordinary parameter here, read whether or not it was given: on the machines that sys.h knows
+ * both kinds are passed in the same registers. `va_arg` would spill six of them first, on the way of every open.
+ */
 #define HOOK(family, type, name, parameters, arguments, failure)         \
 	THOOK(family, type, name, name, parameters, arguments, failure)
 #define THOOK(family, type, name, twin, parameters, arguments, failure)  \
@@ -179,14 +176,9 @@ static int route(void)
 	{                                                                \
 		ENTER(type, name, twin, parameters, arguments, failure)  \
 	}
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure)             \
-	VTHOOK(family, type, name, name, declared, last, optional_type, optional, parameters, arguments, failure)
-#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure) \
-	type entry_##name declared EXPORTED(name);                                                                \
-	type entry_##name declared                                                                                \
-	{                                                                                                         \
-		TAKE(last, optional_type, optional)                                                               \
-		ENTER(type, name, twin, parameters, arguments, failure)                                           \
-	}
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
+	THOOK(family, type, name, name, parameters, arguments, failure)
+#define VTHOOK(family, type, name, twin, declared, parameters, arguments, failure) \
+	THOOK(family, type, name, twin, parameters, arguments, failure)
 #define XHOOK(family, type, name, declared)
 #include "hooks.def"

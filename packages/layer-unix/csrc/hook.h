@@ -37,10 +37,10 @@ struct file_handle;
 /* libc's own functions, in the order of hooks.def. Every field is a pointer, so that entry.c can fill it as an array. */
 struct libc {
 #define HOOK(family, type, name, parameters, arguments, failure) type(*name) parameters;
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	type(*name) declared;
 #define THOOK(family, type, name, twin, parameters, arguments, failure)
-#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure)
+#define VTHOOK(family, type, name, twin, declared, parameters, arguments, failure)
 #define XHOOK(family, type, name, declared) type(*name) declared;
 #include "hooks.def"
 #undef HOOK
@@ -50,7 +50,7 @@ struct libc {
 extern struct libc libc __attribute__((visibility("hidden")));
 
 #define HOOK(family, type, name, parameters, arguments, failure) type hook_##name parameters;
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	type hook_##name parameters;
 /* Not called by an entry: the function is the exported symbol itself. */
 #define XHOOK(family, type, name, declared) \

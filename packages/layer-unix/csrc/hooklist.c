@@ -2,10 +2,10 @@
 #include "hooklist.h"
 
 #define HOOK(family, type, name, parameters, arguments, failure) #family " " #name "\n"
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) \
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	#family " " #name "\n"
 #define THOOK(family, type, name, twin, parameters, arguments, failure) #family " " #name "\n"
-#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure) \
+#define VTHOOK(family, type, name, twin, declared, parameters, arguments, failure) \
 	#family " " #name "\n"
 #define XHOOK(family, type, name, declared) #family " " #name "\n"
 

@@ -152,6 +152,12 @@ struct ask {
 };
 
 /*
+ * Whether a call with `path` is to be passed on at once. The first line of a hook, so that what ask_path() needs on the
+ * stack is only there (in a function of its own, not inlined) if there is a question.
+ */
+bool ask_passes(int intent, int directory, const char *path);
+
+/*
  * Decides where a call with `path` (relative to `directory`, AT_FDCWD for the current one) belongs and, if it is the
  * session's, has it done. Local answers from the shared table cost no question. A NULL path is SIDE_LOCAL (libc
  * reports EFAULT), as are an empty one and, unless the base directory is remote, a relative one.

@@ -34,12 +34,13 @@ bool table_valid(const struct table *table, size_t size)
 	       part(table, size, table->name_offset, table->names * (uint64_t)2);
 }
 
+#define ONES 0x0101010101010101u
+
 /* ASCII capitals of eight bytes at once made small; other bytes stay. */
 static uint64_t fold8(uint64_t word)
 {
-	const uint64_t ones = 0x0101010101010101u;
-	uint64_t low = word & 0x7f * ones;
-	uint64_t capital = (low + (0x80 - 'A') * ones) & ~(low + (0x80 - 'Z' - 1) * ones) & ~word & 0x80 * ones;
+	uint64_t low = word & 0x7f * ONES;
+	uint64_t capital = (low + (0x80 - 'A') * ONES) & ~(low + (0x80 - 'Z' - 1) * ONES) & ~word & 0x80 * ONES;
 	return word | capital >> 2;
 }
 
@@ -48,22 +49,57 @@ static uint8_t fold1(uint8_t byte)
 	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
 }
 
+static uint64_t load8(const char *text)
+{
+	uint64_t word;
+	memcpy(&word, text, sizeof word);
+	return word;
+}
+
+/* The first eight bytes, zero padded. */
 static uint64_t head8(const char *text, size_t length)
 {
 	uint64_t word = 0;
-	memcpy(&word, text, length < 8 ? length : 8);
+	if (length >= 8)
+		return load8(text);
+	for (size_t i = 0; i < length; i++)
+		word |= (uint64_t)(uint8_t)text[i] << 8 * i;
 	return word;
+}
+
+/* The high bit of each byte that is zero; of some behind a zero too, so it is right as a whole only if there is none. */
+static uint64_t zeros(uint64_t word)
+{
+	return (word - ONES) & ~word & 0x80 * ONES;
+}
+
+/* Whether a component may begin with a dot or be empty: looks for "/." and "//", eight pairs of bytes at a time. */
+static bool suspicious(const char *path, size_t length)
+{
+	if (length < 9) {
+		for (size_t i = 0; i + 1 < length; i++)
+			if (path[i] == '/' && (path[i + 1] == '.' || path[i + 1] == '/'))
+				return true;
+		return false;
+	}
+	for (size_t last = length - 9, at = 0;; at = at + 8 < last ? at + 8 : last) {
+		uint64_t first = load8(path + at), second = load8(path + at + 1);
+		if (zeros(first ^ '/' * ONES) & (zeros(second ^ '.' * ONES) | zeros(second ^ '/' * ONES)))
+			return true;
+		if (at == last)
+			return false;
+	}
 }
 
 /* Absolute, and free of empty, "." and ".." components. */
 static bool plain(const char *path, size_t length)
 {
-	if (length == 0 || path[0] != '/')
-		return false;
-	if (length == 1)
-		return true;
+	if (length < 2 || path[0] != '/')
+		return length == 1 && path[0] == '/';
 	if (path[length - 1] == '/')
 		return false;
+	if (!suspicious(path, length))
+		return true;
 	for (const char *at = path, *end = path + length; at; at = memchr(at + 1, '/', (size_t)(end - at - 1))) {
 		char next = at[1];
 		if (next != '.' && next != '/')
@@ -86,6 +122,10 @@ static bool same(const uint8_t *a, const uint8_t *b, size_t length, bool fold)
 	return true;
 }
 
+static const uint64_t masks[] = {
+	0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, UINT64_MAX,
+};
+
 /* The verdict of the first prefix that covers the path: 1 local, 2 ask, 0 none. */
 static unsigned prefix_verdict(const struct table *table, size_t size, const char *path, size_t length)
 {
@@ -94,25 +134,39 @@ static unsigned prefix_verdict(const struct table *table, size_t size, const cha
 		part(table, size, table->prefix_offset, count * (uint64_t)sizeof(struct table_prefix));
 	if (!prefix)
 		return 0;
-	uint64_t exact = head8(path, length), folded = fold8(exact);
+	uint64_t head = fold8(head8(path, length));
 	for (; count; count--, prefix++) {
+		uint64_t differ = head ^ prefix->head;
 		size_t covered = prefix->length;
-		bool fold = prefix->fold;
-		uint64_t differ = fold ? folded ^ fold8(prefix->head) : exact ^ prefix->head;
-		if (covered < 8)
-			differ &= ((uint64_t)1 << 8 * covered) - 1;
-		if (differ || covered > length || !covered)
+		if (differ & 0xffff && covered > 1) /* nearly always: the first letters differ */
+			continue;
+		if (differ & masks[covered < 8 ? covered : 8] || covered > length || !covered)
 			continue;
 		if (covered < length && path[covered] != '/' && path[covered - 1] != '/')
 			continue;
-		if (covered > 8) {
-			const uint8_t *text = part(table, size, prefix->text, covered);
-			if (!text || !same(text + 8, (const uint8_t *)path + 8, covered - 8, fold))
-				continue;
-		}
+		const uint8_t *text = part(table, size, prefix->text, covered);
+		if (!text || !same(text, (const uint8_t *)path, covered, prefix->fold))
+			continue;
 		return prefix->verdict;
 	}
 	return 0;
+}
+
+/* Eight bytes at a time: byte by byte, this alone would be a fiftieth of an open. */
+static uint64_t hash_path(const char *path, size_t length)
+{
+	uint64_t hash = length;
+	size_t rest = length;
+	for (; rest >= 8; path += 8, rest -= 8) {
+		hash = (hash ^ load8(path)) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+	}
+	if (rest) {
+		uint64_t word = length >= 8 ? load8(path + rest - 8) >> 8 * (8 - rest) : head8(path, rest);
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+	}
+	return hash ? hash : 1;
 }
 
 static unsigned slot_flags(const struct table *table, size_t size, const char *path, size_t length)
@@ -122,11 +176,7 @@ static unsigned slot_flags(const struct table *table, size_t size, const char *p
 		part(table, size, table->slot_offset, count * (uint64_t)sizeof(struct table_slot));
 	if (!slots || !count || (count & (count - 1)))
 		return 0;
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)path[i]) * 0x100000001b3u;
-	if (!hash)
-		return 0;
+	uint64_t hash = hash_path(path, length);
 	for (uint32_t step = 0; step < TABLE_STEPS && step < count; step++) {
 		const struct table_slot *slot = &slots[(hash + step) & (count - 1)];
 		/* Written last, so an entry that shows its hash is whole. */

@@ -25,7 +25,7 @@ struct table {
 };
 
 struct table_prefix {
-	uint64_t head;
+	uint64_t head; /* the first eight bytes in lower case, whatever `fold` is: most prefixes are told apart by them */
 	uint32_t text;
 	uint16_t length;
 	uint8_t verdict, fold;

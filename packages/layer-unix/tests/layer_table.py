@@ -33,11 +33,13 @@ class Prefix:
 
 
 def hash_path(path: bytes) -> int:
-    """FNV-1a, 64 bits."""
-    value = 0xCBF29CE484222325
-    for byte in path:
-        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
-    return value
+    """What a slot is found by."""
+    value = len(path)
+    for at in range(0, len(path), 8):
+        word = int.from_bytes(path[at : at + 8], "little")
+        value = (value ^ word) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+        value ^= value >> 32
+    return value or 1
 
 
 def encode_table(
@@ -63,7 +65,7 @@ def encode_table(
     HEADER.pack_into(table, 0, MAGIC, 1, size, *devices, flags, 0, 0, 0, *counts)
     table[name_at:text_at] = name_bytes
     for index, prefix in enumerate(ordered):
-        entry = (prefix.text[:8], text_at, len(prefix.text), prefix.verdict, prefix.fold)
+        entry = (prefix.text[:8].lower(), text_at, len(prefix.text), prefix.verdict, prefix.fold)
         PREFIX.pack_into(table, prefix_at + index * PREFIX.size, *entry)
         table[text_at : text_at + len(prefix.text)] = prefix.text
         text_at += len(prefix.text)

@@ -38,7 +38,7 @@ PURE = ("table.c", "elf.c", "errno.c", "hooklist.c", "generated/wire.c")
 
 WARNINGS = ("-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wvla", "-Wshadow", "-Wmissing-prototypes")
 SHARED = ("-shared", "-fPIC", "-fvisibility=hidden", "-fno-common", "-U_FORTIFY_SOURCE", "-Wl,-z,now", "-Wl,-z,relro")
-LAYER = ("-fno-plt", "-fno-strict-aliasing", "-Wl,-z,defs", f"-Wl,-soname,{LIBRARY}")
+LAYER = ("-fno-plt", "-fno-strict-aliasing", "-fomit-frame-pointer", "-Wl,-z,defs", f"-Wl,-soname,{LIBRARY}")
 
 
 class BuildFailed(Exception):

@@ -7,9 +7,9 @@
 #include <dlfcn.h>
 
 #define HOOK(family, type, name, parameters, arguments, failure) #name,
-#define VHOOK(family, type, name, declared, last, optional_type, optional, parameters, arguments, failure) #name,
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) #name,
 #define THOOK(family, type, name, twin, parameters, arguments, failure) #name,
-#define VTHOOK(family, type, name, twin, declared, last, optional_type, optional, parameters, arguments, failure) #name,
+#define VTHOOK(family, type, name, twin, declared, parameters, arguments, failure) #name,
 #define XHOOK(family, type, name, declared) #name,
 static const char *const names[] = {
 #include "hooks.def"
