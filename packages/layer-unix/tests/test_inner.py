@@ -13,6 +13,7 @@ import pytest
 
 from layer_programs import Programs, need
 from layer_session import Session
+from layer_table import CHANGES_ASK, OFF, RELATIVE_ASK
 from mirrord_layer_unix import build
 from mirrord_protocol.values import LayerRequest
 
@@ -160,3 +161,33 @@ def test_session_that_dies_while_a_file_is_filled(inner: Callable[[str], str], s
         _, err = program.communicate(timeout=60)
 
     assert (program.returncode, err) == (0, b"")
+
+
+@pytest.fixture
+def places(truth: Path, session: Session) -> Session:
+    (truth / "folder").mkdir()
+    (truth / "folder" / "inside").write_text("inside")
+    (truth / "mapped").write_text("here")
+    session.remote.not_found = {b"/remote-files/hidden", b"hidden"}
+    session.remote.mapping = {b"/usr/mapped": b"/usr/elsewhere", b"/var/mapped": b"/var/elsewhere"}
+    return session
+
+
+@pytest.mark.parametrize("case", ["sides", "relative"])
+def test_where_paths_go(run: Run, places: Session, case: str) -> None:
+    run("inner_ask", case)
+
+
+@pytest.mark.parametrize("flags", [0, CHANGES_ASK | RELATIVE_ASK])
+def test_changes_ask_if_patterns_may_matter(run: Run, places: Session, flags: int) -> None:
+    places.table.set_flags(flags)
+    run("inner_ask", "places")
+
+    assert bool(places.asked) == bool(flags)
+
+
+def test_file_hooks_that_are_off(run: Run, session: Session) -> None:
+    session.table.set_flags(OFF)
+    run("inner_ask", "off")
+
+    assert session.asked == []
