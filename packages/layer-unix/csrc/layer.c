@@ -173,6 +173,7 @@ void layer_start(void)
 	find_table();
 	if (skipped())
 		return;
+	link_find(); /* one that was lost is made again now: it tells the session that this program lives */
 	__atomic_store_n(&layer.active, true, __ATOMIC_RELEASE);
 }
 
@@ -199,12 +200,12 @@ bool layer_owns(int descriptor)
 	return own(descriptor) != NULL;
 }
 
-int descriptor_high(int descriptor, int command)
+int descriptor_high(int descriptor)
 {
 	struct rlimit limit = {.rlim_cur = 0};
 	sys_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
 	long lowest = limit.rlim_cur > LAYER_LOWEST + 8 ? LAYER_LOWEST : (long)limit.rlim_cur - 8;
-	return (int)sys_fcntl(descriptor, command, lowest < 3 ? 3 : lowest);
+	return (int)sys_fcntl(descriptor, F_DUPFD_CLOEXEC, lowest < 3 ? 3 : lowest);
 }
 
 void layer_yield(int descriptor)
@@ -212,7 +213,7 @@ void layer_yield(int descriptor)
 	uint64_t *which = own(descriptor);
 	if (!which)
 		return;
-	int other = descriptor_high(descriptor, F_DUPFD);
+	int other = descriptor_high(descriptor);
 	uint64_t packed = other < 0 ? NO_DESCRIPTOR : descriptor_pack(other, (uint32_t)*which);
 	__atomic_store_n(which, packed, __ATOMIC_RELAXED);
 }

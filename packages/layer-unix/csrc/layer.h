@@ -73,8 +73,8 @@ static inline int descriptor_number(uint64_t packed)
 }
 /* Whether the number still means what it meant when it was packed. */
 bool descriptor_holds(uint64_t packed);
-/* Duplicates a descriptor to a high number by F_DUPFD or F_DUPFD_CLOEXEC. Negative: -errno. */
-int descriptor_high(int descriptor, int command);
+/* Duplicates a descriptor to a high number, for this image alone: a new one doesn't know the number. Or -errno. */
+int descriptor_high(int descriptor);
 
 /* Returns -1 with errno = code. The only place that sets errno. */
 int fail(int code);
@@ -98,9 +98,13 @@ struct answer {
 	int descriptors[2]; /* -1 where none came */
 };
 
+/* The descriptor to ask by: the one in use, the inherited one, or a new connection. Or -errno. */
+int link_find(void);
+
 /*
- * Asks the session. `request->payload` must be the sum of `payload`'s lengths; `room` takes the answer's payload
- * (what doesn't fit is EOVERFLOW). Descriptors arrive close-on-exec at the lowest free numbers.
+ * Asks the session. `payload` goes behind the request, whose size and process number are filled in here; `room`
+ * takes the answer's payload (what doesn't fit is EOVERFLOW). Descriptors arrive close-on-exec at the lowest free
+ * numbers.
  * Returns 0 with outcome done or local in `answer`, or -1 with errno: of the outcome `failed`, or EIO (session
  * gone), EMFILE, EOVERFLOW.
  */
@@ -128,7 +132,10 @@ struct identity identity_watched(int descriptor);
 struct identity identity_of_directory(int descriptor);
 /* Remembers what an answer said about a descriptor just handed out; ask_path() does so itself. */
 void identity_learn(int descriptor, const struct layer_reply *reply);
-/* The remote file's stat for an identity that is ours: of a file as it was opened, of a directory as it is now. 0, or -1 with errno (EIO: the session is gone). */
+/*
+ * The remote file's stat for an identity that is ours: of a file as it was opened, of a directory as it is now.
+ * 0, or -1 with errno (EIO: the session is gone).
+ */
 int identity_stat(const struct identity *identity, struct layer_reply *reply);
 /* Waits until [offset, offset + length) of a filling file is there; at once if it is known to be. 0 or -1 (EIO). */
 int identity_wait(const struct identity *identity, uint64_t offset, uint64_t length);

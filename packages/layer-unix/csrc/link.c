@@ -27,7 +27,7 @@ static int reconnect(void)
 		result = sys_connect((int)low, &address, offsetof(struct sockaddr_un, sun_path) + 1 + length);
 	while (result == -EINTR);
 	if (result == 0 || result == -EISCONN) {
-		int high = descriptor_high((int)low, F_DUPFD_CLOEXEC);
+		int high = descriptor_high((int)low);
 		result = high;
 		if (high >= 0 && sys_fstat(high, &status) == 0)
 			__atomic_store_n(&layer.link, descriptor_pack(high, status.st_ino), __ATOMIC_RELAXED);
@@ -36,8 +36,7 @@ static int reconnect(void)
 	return (int)result;
 }
 
-/* The descriptor to ask by: the one in use, the inherited one, or a new connection. Or -errno. */
-static int find_link(void)
+int link_find(void)
 {
 	uint64_t link = __atomic_load_n(&layer.link, __ATOMIC_RELAXED);
 	if (descriptor_holds(link))
@@ -181,7 +180,7 @@ int link_ask(const struct layer_request *request, const void *payload, size_t pa
 	answer->descriptors[0] = answer->descriptors[1] = -1;
 	sent.payload = (uint16_t)payload_size;
 	sent.process = (uint32_t)sys_getpid();
-	int link = find_link();
+	int link = link_find();
 	if (link < 0)
 		return fail(link == -EMFILE || link == -ENFILE ? -link : EIO);
 	long result = make_pair(pair);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -103,6 +104,31 @@ def test_session_that_dies_while_asked(run: Run, session: Session) -> None:
     run("inner_link", "gone")
     release.set()
     killer.join()
+
+
+def is_sending(pid: int) -> bool:
+    """Whether a thread of a process waits in sendmsg."""
+    calls = Path(f"/proc/{pid}/task").glob("*/syscall")
+    return any(call.read_text().split()[0] == "46" for call in calls)
+
+
+def test_session_that_dies_with_its_queue_full(inner: Callable[[str], str], session: Session) -> None:
+    if os.uname().machine != "x86_64" or not os.access("/proc/self/syscall", os.R_OK):
+        pytest.skip("this kernel doesn't tell where a thread waits")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    fields = session.variable.split(":")
+    fields[1:3] = [str(theirs.fileno()), str(os.fstat(theirs.fileno()).st_ino)]
+    fields[5] = "nobody listens here"
+    environment = {**session.environment, "LD_PRELOAD": "", "MIRRORD_LAYER": ":".join(fields)}
+    command = [inner("inner_link"), session.path().rstrip("/"), "flood"]
+    with session.start(*command, env=environment, pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE) as program:
+        theirs.close()
+        while not is_sending(program.pid):
+            assert program.poll() is None
+        ours.close()
+        _, err = program.communicate(timeout=60)
+
+    assert (program.returncode, err) == (0, b"")
 
 
 @pytest.fixture

@@ -56,3 +56,29 @@ def test_library_exports_its_hooks_and_nothing_else(library: Path) -> None:
     exported = set(re.findall(r"(?:FUNC|OBJECT)\s+GLOBAL DEFAULT\s+\d+ (\w+)", text))
 
     assert exported == {hook.name for hook in mirrord_layer_unix.hooks()}
+
+
+def test_hooks_need_little_stack(tmp_path: Path) -> None:
+    """A program's thread may have hardly any: what needs room is in functions of its own, not inlined."""
+    need("gcc")
+    for unit in build.layer_sources():
+        command = [
+            "gcc",
+            "-O2",
+            "-c",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-D_GNU_SOURCE",
+            "-fstack-usage",
+            *build.includes(),
+        ]
+        subprocess.run([*command, "-o", tmp_path / f"{unit.stem}.o", unit], check=True, cwd=tmp_path, timeout=60)
+    frames = re.findall(
+        r":(\w+)\t(\d+)\t", "".join(usage.read_text() for usage in sorted(tmp_path.glob("*.su"))), re.MULTILINE
+    )
+    large = {
+        name: int(size) for name, size in frames if re.match("(hook|entry|ask|identity)_", name) and int(size) > 1500
+    }
+
+    assert len(frames) > 100
+    assert large == {}

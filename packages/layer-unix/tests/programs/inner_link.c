@@ -182,13 +182,32 @@ static void gone(void)
 	CHECK_FAILS(ask_file(WIRE_LAYER_OPERATION_STAT, &answer, NULL, 0), EIO);
 }
 
+static void *ask_in_vain(void *unused)
+{
+	gone();
+	return unused;
+}
+
+/* More questions than the link's queue holds; the session looks at none of them and ends. */
+static void flood(void)
+{
+	enum { THREADS = 16 };
+	pthread_t threads[THREADS];
+	int small = 1;
+	CHECK(setsockopt(descriptor_number(layer.link), SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&threads[i], NULL, ask_in_vain, NULL) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} cases[] = {{"plain", plain}, {"crowd", crowd},     {"closed", closed}, {"full", full},
-	             {"streams", streams}, {"signals", signals}, {"gone", gone}};
+	             {"streams", streams}, {"signals", signals}, {"gone", gone}, {"flood", flood}};
 	CHECK(argc == 3);
 	file = below(argv[1], "file");
 	CHECK(layer_ready());
