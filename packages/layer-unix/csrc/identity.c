@@ -105,6 +105,7 @@ void identity_learn(int descriptor, const struct layer_reply *reply)
 	if (reply->form == WIRE_LAYER_FORM_FOREIGN || reply->form == WIRE_LAYER_FORM_STREAM)
 		return;
 	facts.identity.born = born(descriptor, reply->device);
+	recall(&facts.identity, &facts); /* the ranges of a file that was open before */
 	note(&facts, reply);
 	remember(&facts);
 }

@@ -162,7 +162,7 @@ void layer_start(void)
 	if (variable("MIRRORD_DONT_LOAD="))
 		refuse("MIRRORD_DONT_LOAD is set: this program must not run under mirrord");
 	const char *text = variable(prefix);
-	if (!text)
+	if (!text || !*text)
 		return;
 	size_t length = strlen(text);
 	if (sizeof prefix + length > sizeof layer.variable || !parse(text))

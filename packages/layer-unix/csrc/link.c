@@ -148,9 +148,11 @@ static int receive(int link, int channel, struct answer *answer, void *room, siz
 	                        .msg_controllen = sizeof control.room};
 	struct pollfd ends[] = {{channel, POLLIN, 0}, {link, 0, 0}};
 	long result;
-	do
+	do {
+		if (ends[1].revents & POLLNVAL) /* closed under our hands: the channel must do */
+			ends[1].fd = -1;
 		result = sys_poll(ends, 2);
-	while (result == -EINTR);
+	} while (result == -EINTR || (result > 0 && !ends[0].revents && ends[1].revents & POLLNVAL));
 	if (result < 0 || !ends[0].revents)
 		return EIO;
 	do

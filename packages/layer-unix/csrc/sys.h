@@ -59,7 +59,11 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
 
 /* Newer than the headers of the oldest libc that we build for. */
 #ifndef SYS_statx
+#ifdef __x86_64__
 #define SYS_statx 332
+#else
+#define SYS_statx 291
+#endif
 #endif
 #ifndef SYS_close_range
 #define SYS_close_range 436

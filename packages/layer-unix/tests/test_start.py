@@ -24,9 +24,10 @@ def test_active(session: Session, compile_program: Programs, compiler: str) -> N
     assert session.asked == []
 
 
-def test_inert_without_the_variable(library: Path, compile_program: Programs) -> None:
-    program = compile_program("start")
-    done = subprocess.run([program], env={"LD_PRELOAD": str(library)}, capture_output=True, check=True, timeout=60)
+@pytest.mark.parametrize("variable", [{}, {"MIRRORD_LAYER": ""}], ids=["absent", "empty"])
+def test_inert_without_the_variable(library: Path, compile_program: Programs, variable: dict[str, str]) -> None:
+    environment = {"LD_PRELOAD": str(library), **variable}
+    done = subprocess.run([compile_program("start")], env=environment, capture_output=True, check=True, timeout=60)
 
     assert (done.stdout, done.stderr) == (b"no link\n", b"")
 
@@ -34,7 +35,7 @@ def test_inert_without_the_variable(library: Path, compile_program: Programs) ->
 @pytest.mark.parametrize(
     "change",
     ["2:", "x:", "1", "1:950", "1:950:5:951:6:", "1:950:5:951:6", "1::5:951:6:name", "1:99999999999:5:951:6:name",
-     "1:950:99999999999999999999:951:6:name", "1:950:5:951:6:" + 200 * "n", ""],
+     "1:950:99999999999999999999:951:6:name", "1:950:5:951:6:" + 200 * "n"],
 )  # fmt: skip
 def test_variable_of_another_abi_or_damaged_ends_the_program(
     session: Session, compile_program: Programs, change: str

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 			CHECK(syscall(SYS_fcntl, i, F_GETFD) == -1);
 		return 0;
 	}
-	if (variable)
+	if (variable && *variable)
 		CHECK(sscanf(variable, "1:%d:", &link) == 1);
 	if (link >= 0 && syscall(SYS_fcntl, link, F_GETFD) >= 0)
 		puts(close(link) == -1 && errno == EBADF ? "active" : "inert");
