@@ -6,7 +6,6 @@
 #include "hook.h"
 #include "symbols.h"
 
-
 struct libc libc;
 
 /* Zero until the loader has relocated this library: an IFUNC resolver of another one may call us before that. */
@@ -32,10 +31,10 @@ static const char names[] =
 		return failure;                                  \
 	}
 #define VHOOK(family, type, name, declared, parameters, arguments, failure) \
-	static type missing_##name declared                                                                \
-	{                                                                                                  \
-		fail(ENOSYS);                                                                              \
-		return failure;                                                                            \
+	static type missing_##name declared                                 \
+	{                                                                   \
+		fail(ENOSYS);                                               \
+		return failure;                                             \
 	}
 #define XHOOK(family, type, name, declared) \
 	static type missing_##name declared \
@@ -68,7 +67,7 @@ static void bind_all(void)
 	if (!libc.name)                                          \
 		libc.name = missing_##name;
 #define VHOOK(family, type, name, declared, parameters, arguments, failure) \
-	if (!libc.name)                                                                                    \
+	if (!libc.name)                                                     \
 		libc.name = missing_##name;
 #define XHOOK(family, type, name, declared) \
 	if (!libc.name)                     \
@@ -154,27 +153,28 @@ static int route(void)
 #undef VTHOOK
 
 #define EXPORTED(name) __asm__(#name) __attribute__((visibility("default")))
-#define ENTER(type, name, twin, parameters, arguments, failure)        \
-	int way = route();                                             \
-	if (way > 0)                                                   \
-		return hook_##twin arguments;                          \
-	if (way == 0)                                                  \
-		return libc.twin arguments;                            \
-	anything call = early(#name);                                  \
-	if (call)                                                      \
-		return ((type(*) parameters)call)arguments;            \
+#define ENTER(type, name, twin, parameters, arguments, failure)    \
+	int entry_route = route();                                 \
+	if (entry_route > 0)                                       \
+		return hook_##twin arguments;                      \
+	if (entry_route == 0)                                      \
+		return libc.twin arguments;                        \
+	anything entry_early = early(#name);                       \
+	if (entry_early)                                           \
+		return ((type(*) parameters)entry_early)arguments; \
 	return failure;
+
 /*
  * An optional argument is an ordinary parameter here, read whether or not it was given: on the machines that sys.h knows
  * both kinds are passed in the same registers. `va_arg` would spill six of them first, on the way of every open.
  */
-#define HOOK(family, type, name, parameters, arguments, failure)         \
+#define HOOK(family, type, name, parameters, arguments, failure) \
 	THOOK(family, type, name, name, parameters, arguments, failure)
-#define THOOK(family, type, name, twin, parameters, arguments, failure)  \
-	type entry_##name parameters EXPORTED(name);                     \
-	type entry_##name parameters                                     \
-	{                                                                \
-		ENTER(type, name, twin, parameters, arguments, failure)  \
+#define THOOK(family, type, name, twin, parameters, arguments, failure) \
+	type entry_##name parameters EXPORTED(name);                    \
+	type entry_##name parameters                                    \
+	{                                                               \
+		ENTER(type, name, twin, parameters, arguments, failure) \
 	}
 #define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	THOOK(family, type, name, name, parameters, arguments, failure)

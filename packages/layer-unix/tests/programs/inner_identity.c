@@ -106,7 +106,7 @@ static void waits(void)
 
 static void *look(void *descriptors)
 {
-	for (int round = 0; round < 20; round++)
+	for (int round = 0; round < 4; round++)
 		for (int *each = descriptors; *each >= 0; each++)
 			CHECK(form_of(*each) == WIRE_LAYER_FORM_WHOLE);
 	return NULL;
