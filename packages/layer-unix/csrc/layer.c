@@ -173,6 +173,8 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *argument)
 
 void layer_start(void)
 {
+	if (!environ) /* called by a library that starts before libc does */
+		return;
 	if (__atomic_exchange_n(&layer.started, true, __ATOMIC_ACQ_REL))
 		return;
 	if (variable("MIRRORD_DONT_LOAD="))

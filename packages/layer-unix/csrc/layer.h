@@ -56,7 +56,7 @@ extern struct layer layer __attribute__((visibility("hidden")));
 
 /* Binds libc's functions and starts the layer if that hasn't happened; whether it is active. For XHOOKs alone. */
 bool layer_ready(void);
-/* Reads MIRRORD_LAYER and makes the layer active, once. Ends the process if the variable is not of our ABI. */
+/* Reads MIRRORD_LAYER and makes the layer active, once there is an environment. Ends the process if the variable is not of our ABI. */
 void layer_start(void);
 
 enum { LAYER_ABI = 1 };
