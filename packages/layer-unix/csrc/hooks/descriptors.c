@@ -2,6 +2,7 @@
  * close and its kin, dup2, dup3: the layer's own descriptors are not the program's to close or to replace. Nothing
  * else is hooked here: duplicates need no code, since identity is the kernel's.
  */
+#include "files.h"
 #include "hook.h"
 
 /* As if the number weren't open: EBADF. */
@@ -47,14 +48,22 @@ static void make_room(int from, int to)
 		layer_yield(to);
 }
 
+/* What came to number 0 is read by libc, as `stdin`, without calling us. */
+static int arrived(int descriptor)
+{
+	if (descriptor == STDIN_FILENO)
+		settle_standard_input();
+	return descriptor;
+}
+
 int hook_dup2(int from, int to)
 {
 	make_room(from, to);
-	return libc.dup2(from, to);
+	return arrived(libc.dup2(from, to));
 }
 
 int hook_dup3(int from, int to, int flags)
 {
 	make_room(from, to);
-	return libc.dup3(from, to, flags);
+	return arrived(libc.dup3(from, to, flags));
 }
