@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 
 from mirrord_cli.commands.group import run
 from mirrord_cli.errors import INTERRUPTED, MirrordError
@@ -26,6 +25,8 @@ def main() -> int:
 
 
 def _defect(error: Exception) -> MirrordError:
+    import traceback
+
     from mirrord_cli.launch.log import new_log
 
     text = f"mirrord made a mistake of its own: {type(error).__name__}: {error}"

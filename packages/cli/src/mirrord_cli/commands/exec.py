@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from mirrord_cli.config import Resolved, load
-from mirrord_cli.config.driver import DEFAULT_FILE
+from mirrord_cli.config.driver import DEFAULT_FILE, load
 from mirrord_cli.config.keys import all_keys
+from mirrord_cli.config.resolve import Resolved
 from mirrord_cli.config.target import EXAMPLE, target_name
-from mirrord_cli.environment import BUILT_IN, Wishes, merge, read_env_file
+from mirrord_cli.environment import BUILT_IN, Wishes, merge
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import (
     Found,
@@ -108,12 +108,15 @@ def exec_command(
     settings = _settings(resolved, find_target(resolved.target), found, own, skipped)
     with screen.waiting(f"starting a session with {target_name(resolved.target)}"):
         started = start_session(settings, screen.progress)
-    environment = merge(own, started.ready.environment, wishes)
+    remote = dict(
+        reversed(started.ready.environment)
+    )  # of a name that is there twice the first counts, as in getenv(3)
+    environment = merge(own, remote, wishes)
     environment |= started.variables(settings.library, environment.get(b"LD_PRELOAD"))
     screen.summary(
         Summary(
-            target=f"{target_name(resolved.target)}",
-            variables=len(started.ready.environment) if settings.environment.wanted else None,
+            target=f"{target_name(resolved.target)} ({os.fsdecode(started.ready.target_name)})",
+            variables=len(remote) if settings.environment.wanted else None,
             mode=resolved.config.feature.fs.mode,
             log=os.fsdecode(settings.log_path) if settings.log_path else None,
         )
@@ -124,8 +127,13 @@ def exec_command(
 
 def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
     env = resolved.config.feature.env
+    file: Mapping[bytes, bytes] = {}
+    if env.env_file:
+        from mirrord_cli.environment.driver import read_env_file
+
+        file = read_env_file(env.env_file, own)
     return Wishes(
-        file=read_env_file(env.env_file, own) if env.env_file else {},
+        file=file,
         mapping={pattern: os.fsencode(value) for pattern, value in env.mapping.items()},
         override={os.fsencode(name): os.fsencode(value) for name, value in env.override.items()},
         unset=tuple(map(os.fsencode, env.unset)),

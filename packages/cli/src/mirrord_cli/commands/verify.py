@@ -44,7 +44,7 @@ def _verdict(path: str, *, ide: bool, resolved: bool) -> dict[str, Any]:
     if outcome.resolved is None:
         return {
             "type": "Fail",
-            "errors": [problem.text if problem.path in said else source.place(problem) for problem in outcome.problems],
+            "errors": [source.place(problem, said) for problem in outcome.problems],
         }
     found = outcome.resolved
     warnings = list(found.warnings)

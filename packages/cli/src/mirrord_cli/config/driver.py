@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from mirrord_cli.config.parse import FORMATS, Malformed, line_of, parse
 from mirrord_cli.config.resolve import Outcome, Resolved, resolve, said_of
@@ -21,15 +21,17 @@ LARGEST = 1 << 20  # a configuration is written by people
 GIT_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where a configuration comes from: a file and its text after rendering, or nowhere."""
 
     name: str = ""
     text: str = ""
 
-    def place(self, problem: Problem) -> str:
-        """Return a problem's text with the file and line it is about."""
+    def place(self, problem: Problem, said: Mapping[str, str]) -> str:
+        """Return a problem's text with the option, variable, or file and line it is about."""
+        if origin := said.get(problem.path):
+            text = problem.text.replace(problem.path, origin, 1)
+            return text[0].upper() + text[1:]
         if not self.name:
             return problem.text
         line = line_of(self.text, problem.path)
@@ -45,10 +47,7 @@ def load(options: Mapping[str, str], variables: Mapping[str, str], file: str | N
     outcome, source, said = examine(options, variables, file)
     if outcome.resolved:
         return outcome.resolved
-    texts = [
-        problem.text[0].upper() + problem.text[1:] if problem.path in said else source.place(problem)
-        for problem in outcome.problems
-    ]
+    texts = [source.place(problem, said) for problem in outcome.problems]
     steps = dict.fromkeys(problem.next_step for problem in outcome.problems)
     yours = all(said.get(problem.path, "").startswith("the option") for problem in outcome.problems)
     raise MirrordError("you" if yours else "configuration", "\n".join(texts), "\n".join(steps))
@@ -82,7 +81,7 @@ def _read(name: str, variables: Mapping[str, str]) -> tuple[object, Source]:
     try:
         if is_template(source.text):
             rendered = render(source.text, variables, lambda: _git_branch(variables))
-            source = replace(source, text=rendered)
+            source = Source(shown, rendered)
         return parse(source.text, extension), source
     except TemplateFailed as error:
         text = f"The template {shown} can't be rendered: {error}."
@@ -115,6 +114,8 @@ def _text(name: str, shown: str) -> str:
 def _git_branch(variables: Mapping[str, str]) -> str | None:
     if given := variables.get("MIRRORD_BRANCH_NAME"):
         return given
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", "branch", "--show-current"],

@@ -8,7 +8,6 @@ one string for a list) is written out by expand.py first. Keys of mirrord that a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from msgspec import NODEFAULT, Meta, Struct
@@ -143,8 +142,7 @@ class Config(Struct, kw_only=True, frozen=True):
     ] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One key: where it stands and what the definition says of it."""
 
     path: str

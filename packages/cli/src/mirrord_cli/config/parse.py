@@ -25,11 +25,14 @@ def parse(text: str, extension: str) -> Any:
 
 
 def line_of(text: str, path: str) -> int | None:
-    """Return the line of a key in a text of any of the formats, if its last name is a key there only once."""
-    name = path.rpartition(".")[2].partition("[")[0]
-    found = list(re.finditer(rf"""(?m)(?:^|[\s{{,.\[])["']?{re.escape(name)}["']?\s*(?:[:=]|(?:\.[\w.]+)?\])""", text))
-    if len(found) != 1 or not name:
+    """Return the line of a key in a text of any of the formats: of its last name that is a key there only once."""
+    if not path:
         return None
+    above, _, name = path.rpartition(".")
+    name = name.partition("[")[0]
+    found = list(re.finditer(rf"""(?m)(?:^|[\s{{,.\[])["']?{re.escape(name)}["']?\s*(?:[:=]|(?:\.[\w.]+)?\])""", text))
+    if len(found) != 1:
+        return None if found else line_of(text, above)
     return text.count("\n", 0, found[0].start() + found[0].group().index(name)) + 1
 
 
@@ -40,6 +43,10 @@ def _json(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise Malformed(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except Malformed:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise Malformed(str(error)) from None
     except RecursionError:
         raise Malformed("it is nested too deeply") from None
 
@@ -62,7 +69,7 @@ def _toml(text: str) -> Any:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Malformed(str(error)) from None
     except RecursionError:
         raise Malformed("it is nested too deeply") from None
@@ -77,6 +84,8 @@ def _yaml(text: str) -> Any:
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the loader's own signature
             seen = set[str]()
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise yaml.constructor.ConstructorError(None, None, "a key must be a string", key.start_mark)
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"the key {key.value!r} stands twice", key.start_mark

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ from mirrord_cli.config.tree import Problem, Reading, Said, overlay, read_tree
 PATTERNS = ("read_only", "local", "not_found")
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """The whole configuration: as keys.py has it, and what follows from it."""
 
     config: Config
@@ -34,8 +32,7 @@ class Resolved:
         return (*self.config.skip_processes, *tools)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What resolving led to: a configuration, or why there is none."""
 
     resolved: Resolved | None
@@ -57,8 +54,8 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     """Resolve what a file says (`{}` without one) and what is laid over it."""
     reading = read_tree(tree)
     overlay(reading, said)
-    target = _target(reading, said)
-    _whole(reading)
+    target = _target(reading)
+    _whole(reading, said)
     if reading.problems:
         return Outcome(None, tuple(reading.problems))
     config = msgspec.convert(reading.values, Config)
@@ -72,29 +69,25 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     return Outcome(Resolved(config, target, tuple(warnings)))
 
 
-def _target(reading: Reading, said: Mapping[str, Said]) -> int | None:
+def _target(reading: Reading) -> int | None:
     name = reading.values.get("target", {}).get("path")
     if name is None:
         return None
     try:
         return parse_target(name)
     except BadTarget as error:
-        text = str(error)
-        if "target.path" not in said:
-            text = f"target: {text}"
-        reading.problems.append(
-            Problem("target.path", f"{text[0].upper() if text[0] == 't' else text[0]}{text[1:]}.", EXAMPLE)
-        )
+        reading.problems.append(Problem("target.path", f"{error}.", EXAMPLE))
         return None
 
 
-def _whole(reading: Reading) -> None:
+def _whole(reading: Reading, said: Mapping[str, Said]) -> None:
     """Check what keys mean together, and write patterns as Python does."""
     feature = reading.values.get("feature", {})
     env, fs = feature.get("env", {}), feature.get("fs", {})
     if env.get("include") and env.get("exclude"):
-        text = "feature.env has both include and exclude, of which only one can be."
-        reading.problems.append(Problem("feature.env", text, "Leave one of them out."))
+        text = "Both include and exclude of feature.env are given, and only one can be."
+        path = next((path for path in ("feature.env.include", "feature.env.exclude") if path in said), "feature.env")
+        reading.problems.append(Problem(path, text, "Leave one of them out."))
     for name in env.get("override", {}):
         if not name or "=" in name:
             text = f"feature.env.override: {name!r} is no variable's name."

@@ -22,14 +22,14 @@ def parse_target(name: str) -> int:
     kind, slash, rest = name.partition("/")
     if kind != "process":
         if kind in known.TARGETS:
-            raise BadTarget(f"the target {name!r} is not supported yet: {kind} is none of the kinds that are: process")
+            raise BadTarget(f"The target {name!r} is not supported yet: only process/PID is")
         if name.isdecimal():
-            raise BadTarget(f"the target {name!r} has no kind; did you mean process/{name}?")
-        raise BadTarget(f"the target {name!r} is of no known kind")
+            raise BadTarget(f"The target {name!r} has no kind; did you mean process/{name}?")
+        raise BadTarget(f"The target {name!r} is of no known kind")
     if not slash or not rest:
-        raise BadTarget(f"the target {name!r} names no process")
+        raise BadTarget(f"The target {name!r} names no process")
     if not re.fullmatch(r"[1-9][0-9]*", rest):
-        raise BadTarget(f"the target {name!r}: {rest!r} is no process's number")
+        raise BadTarget(f"The target {name!r}: {rest!r} is no process's number")
     return int(rest)
 
 

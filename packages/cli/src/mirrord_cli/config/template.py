@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-MARKS = re.compile(r"\{\{|\{%|\{#")
+MARKS = ("{{", "{%", "{#")
 
 
 class TemplateFailed(ValueError):
@@ -18,7 +18,7 @@ class TemplateFailed(ValueError):
 
 def is_template(text: str) -> bool:
     """Whether a text has template marks."""
-    return MARKS.search(text) is not None
+    return any(mark in text for mark in MARKS)
 
 
 def render(text: str, variables: Mapping[str, str], git_branch: Callable[[], str | None]) -> str:

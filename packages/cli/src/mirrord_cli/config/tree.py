@@ -6,7 +6,6 @@ Plain values in, plain values out, strict as keys.py has them. Cross-checks betw
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from msgspec import Struct
@@ -20,8 +19,7 @@ FILES_OFF = {"mode": "local"}
 LIKE = 0.6  # how alike a suggestion must be: `evn` and `env` are 0.67
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A mistake: where it is, a sentence that begins there, and what to do."""
 
     path: str
@@ -29,8 +27,7 @@ class Problem:
     next_step: str = CORRECT
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A text for one key that isn't from the file: a variable's or an option's."""
 
     key: Key
@@ -39,13 +36,12 @@ class Said:
     """As people know it: `the variable X`, `the option --x`."""
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """The values found so far, and what is wrong with them."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    off: set[str] = field(default_factory=set)
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    off: set[str] = set()
     """Sections that were switched off with `false`."""
 
 
@@ -67,7 +63,7 @@ def overlay(reading: Reading, said: Mapping[str, Said]) -> None:
     for path, one in said.items():
         value = _from_text(one.key, one.text)
         problems = list(_leaf(one.key, value))
-        reading.problems += [Problem(path, p.text.replace(path, one.origin, 1), p.next_step) for p in problems]
+        reading.problems += problems
         if not problems:
             *above, name = path.split(".")
             place = reading.values
@@ -136,14 +132,14 @@ def _leaf(key: Key, value: Any) -> Iterator[Problem]:
                 "Use the mode `read`.",
             )
         elif value not in get_args(kind):
-            yield Problem(path, f"{path}: there is no {value!r}. It is {_or(map(repr, get_args(kind)))}.")
+            yield wrong
     elif get_origin(kind) is list:
         values = value if isinstance(value, list) else [value]
         for number, each in enumerate(values):
             if not isinstance(each, str):
                 yield Problem(path, f"{path}[{number}] must be a string, not {_kind_of(each)}.")
             else:
-                yield from _no_zero(path, each)
+                yield from _bytes_only(path, each)
     elif get_origin(kind) is dict:
         if not isinstance(value, dict):
             yield wrong
@@ -153,7 +149,7 @@ def _leaf(key: Key, value: Any) -> Iterator[Problem]:
                 what = each if isinstance(name, str) else name
                 yield Problem(path, f"{path}.{name} must be a string, not {_kind_of(what)}.", "Put it in quotes.")
             else:
-                yield from _no_zero(f"{path}.{name}", name + each)
+                yield from _bytes_only(f"{path}.{name}", name + each)
     elif "target" in key.shorthand and isinstance(value, dict):
         yield from _target_object(path, value)
     elif kind is float:
@@ -167,12 +163,15 @@ def _leaf(key: Key, value: Any) -> Iterator[Problem]:
     elif not isinstance(value, str):
         yield wrong
     else:
-        yield from _no_zero(path, value)
+        yield from _bytes_only(path, value)
 
 
-def _no_zero(path: str, value: str) -> Iterator[Problem]:
+def _bytes_only(path: str, value: str) -> Iterator[Problem]:
+    """Yield why a text can't be a path's or a variable's."""
     if "\0" in value:
         yield Problem(path, f"{path} holds a NUL character, which no path and no variable can.")
+    if any("\ud800" <= character <= "\udfff" and not "\udc80" <= character <= "\udcff" for character in value):
+        yield Problem(path, f"{path} holds half a character (a lone surrogate), which no path and no variable can.")
 
 
 def _target_object(path: str, value: dict[Any, Any]) -> Iterator[Problem]:
@@ -189,8 +188,6 @@ def _target_object(path: str, value: dict[Any, Any]) -> Iterator[Problem]:
 
 def _stranger(path: str, value: object) -> Iterator[Problem]:
     """Yield what to say of a key that the definition doesn't have."""
-    above, _, name = path.rpartition(".")
-    place = f"{path} is" if above else f"{path!r} is"
     if path in known.KEYS:
         if value is None or any(type(value) is type(so) and value == so for so in known.ALREADY_SO.get(path, ())):
             return
@@ -199,14 +196,13 @@ def _stranger(path: str, value: object) -> Iterator[Problem]:
             for each, content in value.items():
                 yield from _stranger(f"{path}.{each}", content)
             return
-        yield Problem(path, f"{place} not supported yet.", "Remove it, or wait for a later version.")
+        yield Problem(path, f"{path} is not supported yet.", "Remove it, or wait for a later version.")
         return
     if nearest := suggest(path):
         hint = f" Did you mean {nearest}?" + (" (That is not supported yet.)" if nearest in known.KEYS else "")
     else:
         hint = ""
-    where = f"There is no key {name!r} in {above}." if above else f"There is no key {name!r}."
-    yield Problem(path, f"{path}: {where}{hint}", CORRECT)
+    yield Problem(path, f"There is no key {path}.{hint}")
 
 
 def suggest(path: str) -> str | None:
@@ -247,6 +243,8 @@ def _wanted(key: Key) -> str:
         return "a string or a list of strings"
     if get_origin(key.kind) is dict:
         return "an object of strings"
+    if get_origin(key.kind) is Literal:
+        return _or(map(repr, get_args(key.kind)))
     if "target" in key.shorthand:
         return "a target"
     return names.get(key.kind, "a string")
@@ -271,4 +269,4 @@ def _kind_of(value: object) -> str:
             return "a list"
         case dict():
             return "an object"
-    return f"a {type(value).__name__}"  # what TOML and YAML have besides: dates
+    return "a date or time"  # what TOML and YAML have besides

@@ -8,22 +8,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fnmatch import translate
+
+from msgspec import Struct
 
 from mirrord_cli.environment.excludes import BUILT_IN
 
-NEVER = re.compile("|".join(translate(os.fsdecode(wildcard)) for wildcard in BUILT_IN))
 
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True, kw_only=True):
     """What is done after the target's variables were taken, in this order."""
 
-    file: Mapping[bytes, bytes] = field(default_factory=dict)
-    mapping: Mapping[str, bytes] = field(default_factory=dict)
+    file: Mapping[bytes, bytes] = {}
+    mapping: Mapping[str, bytes] = {}
     """Regular expressions for names, and values."""
-    override: Mapping[bytes, bytes] = field(default_factory=dict)
+    override: Mapping[bytes, bytes] = {}
     unset: tuple[bytes, ...] = ()
 
 
@@ -32,7 +30,8 @@ def merge(own: Mapping[bytes, bytes], remote: Mapping[bytes, bytes], wishes: Wis
 
     The agent leaves out what isn't wanted; what must never come is left out here too, whatever an agent sends.
     """
-    taken = {name: value for name, value in remote.items() if not NEVER.match(os.fsdecode(name))} | dict(wishes.file)
+    never = re.compile("|".join(translate(os.fsdecode(wildcard)) for wildcard in BUILT_IN))
+    taken = {name: value for name, value in remote.items() if not never.match(os.fsdecode(name))} | dict(wishes.file)
     patterns = [(re.compile(pattern), value) for pattern, value in wishes.mapping.items()]
     for name in taken:
         text = os.fsdecode(name)

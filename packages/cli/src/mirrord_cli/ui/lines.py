@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mirrord_cli.errors import MirrordError
 
@@ -15,8 +15,7 @@ FILES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """What a person wants to know when the program starts."""
 
     target: str
