@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,8 +43,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def replace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Run], None]]:
-    yield lambda run: monkeypatch.setattr(server, "run", run)
+def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
+    return lambda run: monkeypatch.setattr(server, "run", run)
 
 
 def say(connection: int, *messages: status.Message) -> None:
@@ -69,7 +69,9 @@ def test_ready(settings: Settings, replace: Callable[[Run], None]) -> None:
     assert variables[b"LD_PRELOAD"] == b"/other.so:/layer.so"
     numbers = [os.fstat(number).st_ino for number in (started.link, started.table)]
     expected = [ABI, started.link, numbers[0], started.table, numbers[1], b"mirrord-x"]
-    assert variables[b"MIRRORD_LAYER"] == b":".join(b"%d" % part if isinstance(part, int) else part for part in expected)
+    assert variables[b"MIRRORD_LAYER"] == b":".join(
+        b"%d" % part if isinstance(part, int) else part for part in expected
+    )
     started.inherit()
     assert os.get_inheritable(started.link)
     assert os.get_inheritable(started.table)
