@@ -44,7 +44,7 @@ def summary_lines(summary: Summary, *, colour: bool) -> list[str]:
 
 def error_lines(error: MirrordError, *, colour: bool) -> list[str]:
     """Lay an error out: the cause, then what to do."""
-    first, *more = error.text.splitlines()
+    first, *more = error.text.splitlines() or [""]
     blank = " " * len(FIRST)
     lines = [_in(RED + BOLD, FIRST, colour=colour) + _printable(first)]
     return lines + [blank + _printable(line) for line in (*more, *error.next_step.splitlines())]
