@@ -156,6 +156,16 @@ def test_a_working_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.Mo
         settings(HOME="/")
 
 
+def test_letters_that_the_locale_lacks_are_utf_8(tmp_path: Path) -> None:
+    program = "from mirrord_cli.commands.exec import _bytes; print(_bytes('\\u6f22') + _bytes('\\udcff'))"
+    command = [sys.executable, "-X", "utf8=0", "-c", program]
+    environment = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PATH": os.environ["PATH"]}
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "b'\\xe6\\xbc\\xa2\\xff'\n"
+
+
 def test_wishes(tmp_path: Path) -> None:
     (tmp_path / "x.env").write_text("A=$B\n")
     env = {"env_file": str(tmp_path / "x.env"), "mapping": {"^A": "m"}, "override": {"O": "é"}, "unset": ["u"]}

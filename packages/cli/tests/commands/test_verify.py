@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,15 @@ def test_the_resolved_configuration_is_one_too(folder: Path, capsys: pytest.Capt
     assert found["target"] == {"path": "process/1"}
     assert found["feature"]["env"]["exclude"] == ["*"]
     assert verdict(capsys, json.dumps(found), "--resolved")["resolved_config"] == found
+
+
+def test_an_answer_that_cannot_be_written() -> None:
+    command = [sys.executable, "-m", "mirrord_cli", "verify-config", "--schema"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+
+    assert done.returncode == 64
+    assert done.stderr.startswith("mirrord: The answer can't be written: No space left")
 
 
 def test_the_schema(capsys: pytest.CaptureFixture[str]) -> None:

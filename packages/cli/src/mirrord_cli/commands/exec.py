@@ -103,7 +103,7 @@ def exec_command(
     if resolved.target is None:
         raise MirrordError("you", "No target is named.", f"{EXAMPLE} Give it with -t, or as `target` in a file.")
     wishes = _wishes(resolved, own)
-    skipped = tuple(map(os.fsencode, resolved.skipped_programs))
+    skipped = tuple(map(_bytes, resolved.skipped_programs))
     found = find_program(os.fsencode(program), own.get(b"PATH"), frozenset(skipped))
     settings = _settings(resolved, find_target(resolved.target), found, own, skipped)
     with screen.waiting(f"starting a session with {target_name(resolved.target)}"):
@@ -134,9 +134,9 @@ def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
         file = read_env_file(env.env_file, own)
     return Wishes(
         file=file,
-        mapping={pattern: os.fsencode(value) for pattern, value in env.mapping.items()},
-        override={os.fsencode(name): os.fsencode(value) for name, value in env.override.items()},
-        unset=tuple(map(os.fsencode, env.unset)),
+        mapping={pattern: _bytes(value) for pattern, value in env.mapping.items()},
+        override={_bytes(name): _bytes(value) for name, value in env.override.items()},
+        unset=tuple(map(_bytes, env.unset)),
     )
 
 
@@ -162,8 +162,8 @@ def _settings(
         ),
         environment=EnvironmentRules(
             wanted=env.exclude != ["*"],
-            include=tuple(map(os.fsencode, env.include)),
-            exclude=BUILT_IN + tuple(map(os.fsencode, env.exclude)),
+            include=tuple(map(_bytes, env.include)),
+            exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
         skipped_programs=skipped,
         library=os.fsencode(_library()),
@@ -201,3 +201,11 @@ def _working_directory() -> bytes:
 
 def _clean(path: bytes) -> bytes:
     return b"/" + os.path.normpath(path).lstrip(b"/")
+
+
+def _bytes(text: str) -> bytes:
+    """Return a text of an option or a file as this system has it, or in UTF-8 where its locale has no such letters."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")

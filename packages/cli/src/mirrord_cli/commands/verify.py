@@ -29,11 +29,21 @@ def verify_command(*, path: str | None, ide: bool, resolved: bool, wants_schema:
     if wants_schema:
         from mirrord_cli.config.schema import schema
 
-        click.echo(json.dumps(schema(), indent=2))
+        _print(json.dumps(schema(), indent=2))
     elif path is None:
         raise click.UsageError("Missing argument 'PATH'.", click.get_current_context())
     else:
-        click.echo(json.dumps(_verdict(path, ide=ide, resolved=resolved)))
+        _print(json.dumps(_verdict(path, ide=ide, resolved=resolved)))
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise  # whoever read it has enough; click ends quietly
+    except OSError as error:
+        said = f"The answer can't be written: {error.strerror}."
+        raise MirrordError("you", said, "Look at where standard output goes.") from None
 
 
 def _verdict(path: str, *, ide: bool, resolved: bool) -> dict[str, Any]:
