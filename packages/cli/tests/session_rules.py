@@ -24,12 +24,13 @@ PATTERNS = [
     "^/srv", "^/srv/", "^/srv(/|$)", "^/usr/share(?:/|$)", "^/usr/shar", "^/etc/hosts$", r"\A/usr/lib/x\Z", r"\.json$",
     "usr", "^/usr/(share|lib)/x", "^/usr|x$", "^/ho*", "^/usr/share(/|$)?x", r"^/home/dev/\.kube(/|$)", "^/w", "^/data(/|$)",
     "^/data", "^(?:/usr)", "(?s)^/opt", r"^/usr/lib\.d", "[|]x$", "^/usr/[a|b]", "^/$", "^/", r"(x)/?\1", "^/srv/(?P<n>.)",
-    "^/kiss", "x$",
+    "^/kiss", "x$", "^/usr/share/?x",
 ]  # fmt: skip
 NAMES = [
     b"srv", b"usr", b"USR", b"share", b"shared", b"lib", b"lib.d", b"etc", b"hosts", b"ssl", b"certs", b"home", b"dev",
     b".kube", b".Config", b"gcloud", b".bashrc", b"work", b"shop", b"data", b"x", b"x.json", b"x\n", b"x.so", b"k\xc4\xb1ss",
     b"kiss", b"u\xc5\xbfr", b"hosts\n", b"\xff", b"scratch", b"opt", b"bin", b"tool", b"tmp", b"var", b"node_modules",
+    b"sharex", b"ho\xc5\xbfts",
 ]  # fmt: skip
 some_patterns = st.lists(st.sampled_from(PATTERNS), max_size=2).map(tuple)
 some_rules = st.builds(

@@ -12,7 +12,7 @@ from mirrord_cli.session.paths import is_below
 from mirrord_cli.session.prefixes import MOST, Prefix, PrefixVerdict, derive_prefixes
 from mirrord_cli.session.rules import Rules, Side, Verdict
 from mirrord_cli.session.settings import FileRules, Mode
-from session_rules import NAMES, file_rules, some_paths, some_rules
+from session_rules import NAMES, PATTERNS, file_rules, some_paths, some_rules
 
 
 def verdict(prefixes: list[Prefix], path: bytes) -> PrefixVerdict | None:
@@ -34,14 +34,14 @@ def test_never_otherwise_than_the_rules(files: FileRules, paths: list[bytes]) ->
             assert {rules.decide(path, changing) for changing in (False, True)} == {Verdict(Side.LOCAL, path, False)}
 
 
-@pytest.mark.parametrize("folder", [b"/", b"/usr/", b"/usr/share/", b"/etc/", b"/home/dev/", b"/home/dev/.config/"])
+@pytest.mark.parametrize("pattern", [*PATTERNS, ""])
 @pytest.mark.parametrize("mode", list(Mode))
-def test_default_rules_leave_no_name_out(mode: Mode, folder: bytes) -> None:
-    files = file_rules(mode=mode)
+def test_every_pattern_alone(mode: Mode, pattern: str) -> None:
+    files = file_rules(mode=mode, not_found=(pattern,) if pattern else ())
     rules, prefixes = Rules(files), derive_prefixes(files)
+    folders = [b"/", b"/usr/", b"/usr/share/", b"/etc/", b"/etc/ssl/", b"/home/dev/", b"/home/dev/.config/", b"/data/"]
 
-    for name in NAMES:
-        path = folder + name
+    for path in (folder + name for folder in folders for name in NAMES):
         if verdict(prefixes, path) is PrefixVerdict.LOCAL:
             assert {rules.decide(path, changing).side for changing in (False, True)} == {Side.LOCAL}
 
