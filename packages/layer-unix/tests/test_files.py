@@ -29,3 +29,7 @@ def tree(truth: Path) -> Path:
 
 def test_small_files(run_both: Both, tree: Path) -> None:
     run_both("files", str(tree))
+
+
+def test_small_files_under_musl(run_musl: Both, tree: Path) -> None:
+    run_musl("files", str(tree))
