@@ -35,7 +35,7 @@ def test_small_files(run_both: Both, tree: Path) -> None:
 
 
 def test_other_names(run_both: Both, tree: Path) -> None:
-    run_both("twins", str(tree), "35")
+    run_both("twins", str(tree), "41")
 
 
 def test_other_names_under_musl(run_musl: Both, tree: Path) -> None:

@@ -21,6 +21,7 @@ BOTH_KINDS = [
     "vectors",
     "statuses",
     "sent",
+    "asynchronous",
     "opened_stream",
     "stream_of_descriptor",
     "reopened_stream",

@@ -4,6 +4,7 @@
  */
 #include "content.h"
 
+#include <aio.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -123,6 +124,24 @@ static void sent(void)
 	CHECK_FAILS(sendfile(to, descriptor, &at, 1), EINVAL);
 	close(descriptor);
 	close(to);
+}
+
+static void asynchronous(void)
+{
+	int descriptor = open_it();
+	struct aiocb one = {.aio_fildes = descriptor, .aio_offset = 300000, .aio_buf = buffer, .aio_nbytes = 70000};
+	struct aiocb two = {.aio_fildes = descriptor, .aio_offset = 1300000, .aio_buf = other, .aio_nbytes = 70000};
+	const struct aiocb *waited[] = {&one};
+	struct aiocb *list[] = {&two, NULL};
+	two.aio_lio_opcode = LIO_READ;
+	CHECK(aio_read(&one) == 0);
+	while (aio_error(&one) == EINPROGRESS)
+		CHECK(aio_suspend(waited, 1, NULL) == 0 || errno == EINTR);
+	CHECK(aio_return(&one) == 70000);
+	check_content(buffer, 70000, 300000);
+	CHECK(lio_listio(LIO_WAIT, list, 2, NULL) == 0 && aio_return(&two) == 70000);
+	check_content(other, 70000, 1300000);
+	close(descriptor);
 }
 
 static void mapped(void)
@@ -378,6 +397,7 @@ int main(int argc, char **argv)
 		{"vectors", vectors},
 		{"statuses", statuses},
 		{"sent", sent},
+		{"asynchronous", asynchronous},
 		{"mapped", mapped},
 		{"copied", copied},
 		{"sought", sought},

@@ -46,6 +46,8 @@ static void is_opened(int descriptor)
 static void openings(void)
 {
 	FOR(int, open64, (const char *, int, ...)) is_opened(open64(file, O_RDONLY));
+	FOR(int, __open, (const char *, int, ...)) is_opened(__open(file, O_RDONLY));
+	FOR(int, __open64, (const char *, int, ...)) is_opened(__open64(file, O_RDONLY));
 	FOR(int, __open_2, (const char *, int)) is_opened(__open_2(file, O_RDONLY));
 	FOR(int, __open64_2, (const char *, int)) is_opened(__open64_2(file, O_RDONLY));
 	FOR(int, openat64, (int, const char *, int, ...)) is_opened(openat64(AT_FDCWD, file, O_RDONLY));
@@ -54,6 +56,11 @@ static void openings(void)
 	FOR(int, creat64, (const char *, mode_t)) {
 		char path[] = "/tmp/creat64-XXXXXX";
 		CHECK(close(mkstemp(path)) == 0 && close(creat64(path, 0600)) == 0 && unlink(path) == 0);
+	}
+	FOR(FILE *, _IO_fopen, (const char *, const char *)) {
+		FILE *stream = _IO_fopen(file, "r");
+		CHECK(stream && fgetc(stream) == 'h');
+		fclose(stream);
 	}
 	FOR(FILE *, fopen64, (const char *, const char *)) {
 		FILE *stream = fopen64(lnk, "r");
@@ -72,6 +79,9 @@ static void readings(void)
 	FOR(ssize_t, __read_chk, (int, void *, size_t, size_t)) {
 		CHECK(__read_chk(descriptor, buffer, 5, 100) == 5 && memcmp(buffer, "hello", 5) == 0);
 	}
+	FOR(ssize_t, __pread64, (int, void *, size_t, off_t)) {
+		CHECK(__pread64(descriptor, buffer, 3, 8) == 3 && memcmp(buffer, "orl", 3) == 0);
+	}
 	FOR(ssize_t, pread64, (int, void *, size_t, off_t)) {
 		CHECK(pread64(descriptor, buffer, 3, 7) == 3 && memcmp(buffer, "wor", 3) == 0);
 	}
@@ -88,6 +98,8 @@ static void readings(void)
 		CHECK(preadv64v2(descriptor, &part, 1, 7, 0) == 5 && memcmp(buffer, "world", 5) == 0);
 	}
 	FOR(off_t, lseek64, (int, off_t, int)) CHECK(lseek64(descriptor, -1, SEEK_END) == 12);
+	FOR(off_t, __lseek, (int, off_t, int)) CHECK(__lseek(descriptor, -2, SEEK_END) == 11);
+	FOR(ssize_t, __read, (int, void *, size_t)) CHECK(__read(descriptor, buffer, 9) == 2 && buffer[0] == 'd');
 	FOR(void *, mmap64, (void *, size_t, int, int, int, off_t)) {
 		char *mapped = mmap64(NULL, 13, PROT_READ, MAP_PRIVATE, descriptor, 0);
 		CHECK(mapped != MAP_FAILED && memcmp(mapped, "hello, world\n", 13) == 0);
