@@ -1,6 +1,6 @@
 /*
- * close and its kin, dup2, dup3: the layer's own descriptors are not the program's to close or to replace. Nothing
- * else is hooked here: duplicates need no code, since identity is the kernel's.
+ * close and its kin, dup2, dup3: the layer's own descriptors are not the program's to close or to replace. Duplicates
+ * need no more code, since identity is the kernel's; but for the one that libc reads without calling us.
  */
 #include "files.h"
 #include "hook.h"
@@ -54,6 +54,11 @@ static int arrived(int descriptor)
 	if (descriptor == STDIN_FILENO)
 		settle_standard_input();
 	return descriptor;
+}
+
+int hook_dup(int descriptor)
+{
+	return arrived(libc.dup(descriptor));
 }
 
 int hook_dup2(int from, int to)

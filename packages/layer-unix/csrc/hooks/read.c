@@ -53,8 +53,13 @@ static ssize_t read_by_request(const struct reading *reading, uint64_t offset)
 
 static ssize_t read_at(const struct reading *reading, off_t offset)
 {
-	if (reading->identity.form == WIRE_LAYER_FORM_REQUEST)
+	if (reading->identity.form == WIRE_LAYER_FORM_REQUEST) {
+		/* The stand-in is empty: this reads nothing, and says which flags the kernel refuses. */
+		if (reading->flags &&
+		    libc.preadv2(reading->descriptor, reading->parts, reading->count, offset, reading->flags) < 0)
+			return -1;
 		return read_by_request(reading, (uint64_t)offset);
+	}
 	if (identity_wait(&reading->identity, (uint64_t)offset, size_of(reading)) != 0)
 		return -1;
 	if (reading->flags)

@@ -1,8 +1,11 @@
 /*
- * Content that goes elsewhere than into a buffer: mapped, or moved to another descriptor within the kernel. As in
- * read.c, only files that are being filled or are read by request need anything here.
+ * Content that goes elsewhere than into a buffer: mapped, moved to another descriptor within the kernel, or read
+ * by libc in threads of its own. As in read.c, only files that are being filled or are read by request need anything here.
  */
+#include "files.h"
 #include "hook.h"
+
+#include <aio.h>
 
 enum { PORTION = 1 << 20 }; /* so much is waited for at once: the other side need not wait for all of it */
 
@@ -135,4 +138,29 @@ ssize_t hook_splice(int from, off_t *from_offset, int to, off_t *to_offset, size
 	if (identity.form == WIRE_LAYER_FORM_FOREIGN)
 		return libc.splice(from, from_offset, to, to_offset, size, flags);
 	return move_watched(libc.splice, from, from_offset, to, to_offset, size, flags, &identity);
+}
+
+/* ---- asynchronous reading, which libc does in threads of its own: what it will read must be there */
+
+static int prepare(const struct aiocb *request)
+{
+	struct identity identity = identity_watched(request->aio_fildes);
+	if (identity.form == WIRE_LAYER_FORM_REQUEST)
+		return settle(request->aio_fildes);
+	if (identity.form != WIRE_LAYER_FORM_FILLING || request->aio_offset < 0)
+		return 0;
+	return identity_wait(&identity, (uint64_t)request->aio_offset, request->aio_nbytes);
+}
+
+int hook_aio_read(struct aiocb *request)
+{
+	return prepare(request) == 0 ? libc.aio_read(request) : -1;
+}
+
+int hook_lio_listio(int mode, struct aiocb *const requests[], int count, struct sigevent *event)
+{
+	for (int i = 0; i < count; i++)
+		if (requests[i] && requests[i]->aio_lio_opcode == LIO_READ && prepare(requests[i]) != 0)
+			return -1;
+	return libc.lio_listio(mode, requests, count, event);
 }

@@ -108,20 +108,39 @@ static void opening(void)
 	CHECK(lowest() == first);
 }
 
-/* The names that old, large-file and fortified programs call. */
-int __open_2(const char *path, int flags);
-int __open64_2(const char *path, int flags);
-int __openat_2(int directory, const char *path, int flags);
-int __openat64_2(int directory, const char *path, int flags);
-int __xstat(int version, const char *path, struct stat *status);
-int __lxstat(int version, const char *path, struct stat *status);
-int __fxstat(int version, int descriptor, struct stat *status);
-int __fxstatat(int version, int directory, const char *path, struct stat *status, int flags);
+#ifdef STATX_BASIC_STATS /* musl has no statx before 1.2.5 */
+static void check_statx(const char *here, const char *there)
+{
+	struct statx x, y;
+	memset(&x, 0, sizeof x);
+	memset(&y, 0, sizeof y);
+	errno = 0;
+	int result = statx(AT_FDCWD, there, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &y), code = errno;
+	errno = 0;
+	CHECK(statx(-5, here, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x) == result && errno == code);
+	CHECK(x.stx_ino == y.stx_ino && x.stx_mode == y.stx_mode && x.stx_size == y.stx_size);
+	CHECK(x.stx_dev_major == y.stx_dev_major && x.stx_dev_minor == y.stx_dev_minor);
+	CHECK(x.stx_nlink == y.stx_nlink && x.stx_uid == y.stx_uid && x.stx_gid == y.stx_gid);
+	CHECK(x.stx_mtime.tv_sec == y.stx_mtime.tv_sec && x.stx_mtime.tv_nsec == y.stx_mtime.tv_nsec);
+	CHECK(x.stx_ctime.tv_sec == y.stx_ctime.tv_sec && x.stx_blksize == y.stx_blksize);
+	CHECK(result != 0 || (x.stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS);
+}
+
+static void check_statx_of(int descriptor, const struct stat *status)
+{
+	struct statx x;
+	CHECK(statx(descriptor, "", AT_EMPTY_PATH, STATX_ALL, &x) == 0);
+	CHECK(x.stx_ino == status->st_ino && x.stx_nlink == status->st_nlink);
+	CHECK_FAILS(statx(AT_FDCWD, at("file"), 0, 0x80000000, &x), EINVAL);
+}
+#else
+#define check_statx(here, there)
+#define check_statx_of(descriptor, status)
+#endif
 
 static void stats(void)
 {
 	struct stat a, b;
-	struct statx x, y;
 	const char *names[] = {"file", "link", "folder", "dangling", "none", "file/none", "loop"};
 	int directory = open(at("folder"), O_RDONLY | O_DIRECTORY);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -154,19 +173,7 @@ static void stats(void)
 		CHECK(fstatat(AT_FDCWD, here, &a, AT_SYMLINK_NOFOLLOW) == result && errno == code);
 		if (result == 0)
 			check_same(&a, &b);
-
-		memset(&x, 0, sizeof x);
-		memset(&y, 0, sizeof y);
-		errno = 0;
-		result = statx(AT_FDCWD, there, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &y), code = errno;
-		errno = 0;
-		CHECK(statx(directory, here, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x) == result && errno == code);
-		CHECK(x.stx_ino == y.stx_ino && x.stx_mode == y.stx_mode && x.stx_size == y.stx_size);
-		CHECK(x.stx_dev_major == y.stx_dev_major && x.stx_dev_minor == y.stx_dev_minor);
-		CHECK(x.stx_nlink == y.stx_nlink && x.stx_uid == y.stx_uid && x.stx_gid == y.stx_gid);
-		CHECK(x.stx_mtime.tv_sec == y.stx_mtime.tv_sec && x.stx_mtime.tv_nsec == y.stx_mtime.tv_nsec);
-		CHECK(x.stx_ctime.tv_sec == y.stx_ctime.tv_sec && x.stx_blksize == y.stx_blksize);
-		CHECK(result != 0 || (x.stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS);
+		check_statx(here, there);
 	}
 	close(directory);
 
@@ -174,13 +181,12 @@ static void stats(void)
 	CHECK(stat(truly("file"), &b) == 0);
 	CHECK(fstatat(descriptor, "", &a, AT_EMPTY_PATH) == 0);
 	check_same(&a, &b);
-	CHECK(statx(descriptor, "", AT_EMPTY_PATH, STATX_ALL, &x) == 0 && x.stx_ino == b.st_ino && x.stx_nlink == 1);
+	check_statx_of(descriptor, &b);
 	CHECK(fstat(descriptor, &a) == 0);
 	check_same(&a, &b);
 	close(descriptor);
 	CHECK_FAILS(fstat(descriptor, &a), EBADF);
 	CHECK_FAILS(fstatat(AT_FDCWD, at("file"), &a, 0x40000000), EINVAL);
-	CHECK_FAILS(statx(AT_FDCWD, at("file"), 0, 0x80000000, &x), EINVAL);
 	CHECK_FAILS(access(at("file"), 64), EINVAL);
 }
 
@@ -191,7 +197,9 @@ static void links(void)
 	CHECK(readlink(at("link"), buffer, sizeof buffer) == 4 && memcmp(buffer, "file", 4) == 0);
 	CHECK(readlink(at("link"), buffer, 2) == 2 && memcmp(buffer, "fi", 2) == 0);
 	CHECK(readlinkat(directory, "../dangling", buffer, sizeof buffer) == 7 && memcmp(buffer, "nowhere", 7) == 0);
+#ifdef __GLIBC__ /* musl returns 0 */
 	CHECK_FAILS(readlink(at("link"), buffer, 0), EINVAL);
+#endif
 	CHECK_FAILS(readlink(at("file"), buffer, 10), EINVAL);
 	CHECK_FAILS(readlink(at("none"), buffer, 10), ENOENT);
 	CHECK(realpath(at("folder/../link"), buffer) == buffer && strcmp(buffer, at("file")) == 0);
