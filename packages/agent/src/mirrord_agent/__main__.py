@@ -1,6 +1,7 @@
 """The agent as a program: options, the target and its rights, then one session.
 
-Everything that needs the process to have one thread happens first; the event loop is loaded after it.
+All modules are loaded before rights are taken: the target's user may not be able to read them. No thread exists until
+the event loop runs, since a user namespace can only be entered by a process of one thread.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import socket
 import sys
 from types import TracebackType
 
-from mirrord_agent import __version__, options
+import trio
+
+from mirrord_agent import __version__, options, server
 from mirrord_agent.log import Log
 from mirrord_agent.target.driver import HeldTarget, hold
 from mirrord_agent.target.machine import TargetRefused
@@ -35,14 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     target: HeldTarget | TargetRefused
     try:
-        target = hold(chosen.target_pid, chosen.target_start)
+        target = hold(chosen.target_pid, chosen.target_start, before_change=log.load)
     except TargetRefused as refusal:
         target = refusal
         log("warning", "the target can't be served", reason=str(refusal))
-
-    import trio
-
-    from mirrord_agent import server
 
     async def serve() -> None:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))

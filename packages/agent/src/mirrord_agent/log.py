@@ -1,6 +1,7 @@
 """The agent's log: structlog, one JSON object a line on standard error. Never contents, variables or tokens.
 
-structlog is loaded with the first line that is written: it takes longer than all else the agent does before it is ready.
+structlog is loaded with the first line that is written, for it takes a tenth of a second: as long as the agent has rights
+to read it. Who gives those up calls `load` before.
 """
 
 from __future__ import annotations
@@ -23,20 +24,21 @@ class Log:
         """Write one line, if lines of that level are wanted."""
         if LEVELS[level] < self._level:
             return
-        if self._logger is None:
-            self._logger = _logger(self._context)
+        self.load()
         getattr(self._logger, level)(event, **values)
 
+    def load(self) -> None:
+        """Have all ready for writing, as if a line had been written."""
+        if self._logger is not None:
+            return
+        import structlog
 
-def _logger(context: dict[str, Any]) -> Any:
-    import structlog
-
-    return structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-    ).bind(**context)
+        self._logger = structlog.wrap_logger(
+            structlog.PrintLogger(sys.stderr),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        ).bind(**self._context)

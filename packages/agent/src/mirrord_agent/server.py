@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import resource
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import trio
 
 from mirrord_agent.env import machine as env
 from mirrord_agent.files.driver import Files, Found, OpenFile
+from mirrord_agent.files.listing.driver import Listing
 from mirrord_agent.files.machine import Handles, check_range, handle_limit
 from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.walk.machine import os_error
@@ -103,7 +104,7 @@ class AgentService:
             raise RemoteError(TARGET_ENDED)
         variables: tuple[tuple[bytes, bytes], ...] = ()
         if hello.environment:
-            data = target_driver.environment(self._target)
+            data = await self._workers.run(lambda: target_driver.environment(self._target))
             variables = env.select(env.parse(data), hello.include, hello.exclude)
         target = self._target
         return Welcome(
@@ -222,50 +223,55 @@ class AgentService:
 
     async def _read_some(self, file: OpenFile, offset: int, length: int) -> bytes:
         if file.form != Form.REQUEST:
-            return await self._either(lambda: file.read_cached(offset, length), lambda: file.read(offset, length))
-        while True:
-            try:
-                return await self._workers.run(lambda: file.read(offset, length))
-            except BlockingIOError:
-                await _wait_readable(file)
+            return await self._either(lambda: file.read(offset, length, cached=True), lambda: file.read(offset, length))
+        return await _patiently(file, lambda: self._workers.run(lambda: file.read(offset, length)))
 
     async def _pass_on(self, reply: Reply, file: OpenFile) -> None:
         """Send what a stream brings, as it comes."""
-        while reply.alive:
-            try:
-                data = await self._streams.run(lambda: file.read_on(STREAM_CHUNK))
-            except BlockingIOError:
-                await _wait_readable(file)
-                continue
-            if not data:
-                break
+
+        async def read() -> bytes:
+            if file.ready:
+                return file.read_on(STREAM_CHUNK)
+            return await self._streams.run(lambda: file.read_on(STREAM_CHUNK))
+
+        while reply.alive and (data := await _patiently(file, read)):
             await reply.send(data)
 
     # ------------------------------------------------------------------------------------------ list
 
     async def _list(self, id_: int, request: ListDirectory, reply: Reply) -> None:
         self._handles.reserve(id_)
-        listing = await self._workers.run(
-            lambda: self._files.list(id_, request.path, watch=request.watch), undo=lambda listing: listing.close()
-        )
+
+        def undo(listing: Listing) -> None:
+            listing.close()
+            self._watches.drop(id_)  # again: the thread may have begun to watch after the id was over
+
+        listing = await self._workers.run(lambda: self._files.list(id_, request.path, watch=request.watch), undo=undo)
         try:
             watched = listing.watch is not None and listing.watch.holds
             reply.answer(Listed(listing.stat, watched=watched))
             if watched:
                 self._watched[id_] = reply
             await reply.send(listing.first)
-            while reply.alive and (chunk := await self._workers.run(listing.next)):
-                await reply.send(chunk)
+            while reply.alive and not listing.ended:
+                await reply.send(await self._workers.run(listing.next))
                 if listing.watch and not listing.watch.holds and self._watched.pop(id_, None):
                     reply.changed()
         finally:
             listing.close()
 
 
-async def _wait_readable(file: OpenFile) -> None:
-    """Wait until a read may bring something."""
-    with file as fd:
-        await trio.lowlevel.wait_readable(fd)
+async def _patiently(file: OpenFile, read: Callable[[], Awaitable[bytes]]) -> bytes:
+    """Read, and wait where nothing is there."""
+    while True:
+        try:
+            return await read()
+        except BlockingIOError:
+            with file.descriptor as fd:
+                try:
+                    await trio.lowlevel.wait_readable(fd)
+                except PermissionError:  # it says that it would wait, but can't be waited for
+                    raise os_error(errno.EAGAIN) from None
 
 
 def _raise_descriptor_limit() -> int:

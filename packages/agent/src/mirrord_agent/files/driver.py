@@ -9,16 +9,24 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
 from dataclasses import dataclass
 
 from mirrord_agent.files.listing.driver import Listing, stat_of
-from mirrord_agent.files.machine import CHUNK, check_range, following, form_of, system_flags, to_file_system
+from mirrord_agent.files.machine import (
+    CHUNK,
+    check_range,
+    following,
+    form_of,
+    never_waits,
+    system_flags,
+    to_file_system,
+)
 from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.walk.machine import check_path, os_error, plain
 from mirrord_agent.files.watches.driver import Watches
 from mirrord_agent.kernel import driver as kernel
 from mirrord_agent.kernel.layouts import O_PATH, TRUE_SIZES
+from mirrord_agent.workers.driver import Descriptor
 from mirrord_protocol.values import FileSystem, Form, OpenFlag, Stat
 
 DEVICES_LIMIT = 1024
@@ -26,62 +34,43 @@ DEVICES_LIMIT = 1024
 
 
 class OpenFile:
-    """A descriptor that threads may use: closed when nobody uses it any more, so that its number isn't taken early."""
+    """What a handle stands for."""
 
-    def __init__(self, fd: int | None, form: Form) -> None:
+    def __init__(self, descriptor: Descriptor | None, form: Form, *, ready: bool = False) -> None:
         self.form = form
-        self._fd = fd
-        self._users = 0
-        self._closed = False
-        self._lock = threading.Lock()
+        self.ready = ready
+        """Whether reading never waits: it is in memory, or a FIFO that says so if nothing is there."""
+        self._descriptor = descriptor
 
-    def __enter__(self) -> int:
-        with self._lock:
-            if self._closed:
-                raise os_error(errno.EBADF)
-            if self._fd is None:
-                raise os_error(errno.EISDIR)
-            self._users += 1
-            return self._fd
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._users -= 1
-            self._release()
+    @property
+    def descriptor(self) -> Descriptor:
+        """What is read; raises OSError(EISDIR) for a directory, which has none."""
+        if self._descriptor is None:
+            raise os_error(errno.EISDIR)
+        return self._descriptor
 
     def close(self) -> None:
         """Close it as soon as nobody uses it."""
-        with self._lock:
-            self._closed = True
-            self._release()
+        if self._descriptor is not None:
+            self._descriptor.close()
 
-    def _release(self) -> None:
-        if self._closed and not self._users and self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Read at most CHUNK bytes at an offset; may wait."""
-        with self as fd:
-            return os.pread(fd, min(check_range(offset, length), CHUNK), offset)
-
-    def read_cached(self, offset: int, length: int) -> bytes:
-        """Do the same without waiting, for a regular file; what comes may be short."""
-        with self as fd:
-            buffer = bytearray(min(check_range(offset, length), CHUNK))
-            size = _read_cached(fd, buffer, offset)
-            return bytes(memoryview(buffer)[:size])
+    def read(self, offset: int, length: int, *, cached: bool = False) -> bytes:
+        """Read at most CHUNK bytes at an offset; `cached`: without waiting, and what comes may be short."""
+        size = min(check_range(offset, length), CHUNK)
+        with self.descriptor as fd:
+            return os.pread(fd, size, offset) if self.ready or not cached else _read_cached(fd, size, offset)
 
     def read_on(self, length: int) -> bytes:
         """Read what comes next of a stream; raises BlockingIOError if nothing is there."""
-        with self as fd:
+        with self.descriptor as fd:
             return os.read(fd, length)
 
 
-def _read_cached(fd: int, buffer: bytearray, offset: int) -> int:
+def _read_cached(fd: int, size: int, offset: int) -> bytes:
     """Read what the page cache has; raises BlockingIOError where that is nothing, or can't be known."""
+    buffer = bytearray(size)
     try:
-        return os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)
+        return bytes(memoryview(buffer)[: os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)])
     except OSError as error:
         if error.errno in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:
             raise BlockingIOError from None
@@ -118,7 +107,7 @@ class Files:
     def __init__(self, paths: Paths, watches: Watches) -> None:
         self._paths = paths
         self._watches = watches
-        self._own_devices: set[tuple[int, ...]] = set()
+        self._own_devices: dict[tuple[int, ...], int] = {}
         """Devices and mounts of file systems that are this machine's alone: their cached inodes can be used at once."""
 
     # ------------------------------------------------------------------------------------------ stats
@@ -126,29 +115,26 @@ class Files:
     def stat(self, path: bytes, *, follow: bool, cached: bool = False) -> Stat:
         """Return a path's stat."""
         check_path(path)
-        flags = O_PATH if follow else O_PATH | os.O_NOFOLLOW
-        fd = self._open_known(path, flags) if cached else self._paths.open(path, flags)
+        fd, _ = self._open_path(path, O_PATH if follow else O_PATH | os.O_NOFOLLOW, cached=cached)
         try:
-            if not cached:
-                self._learn(fd)
             return stat_of(fd)
         finally:
             os.close(fd)
 
-    def _open_known(self, path: bytes, flags: int) -> int:
-        """Open by the kernel's caches alone, on a file system known to be this machine's."""
-        if not self._paths.can_cache:
+    def _open_path(self, path: bytes, flags: int, *, cached: bool) -> tuple[int, int]:
+        """Open; return the type of the file system too. `cached`: without waiting, which only our own allow."""
+        if cached and not self._paths.can_cache:
             raise BlockingIOError
-        fd = self._paths.open_cached(path, flags)
-        known = False
+        fd = self._paths.open_cached(path, flags) if cached else self._paths.open(path, flags)
+        kind = None
         try:
-            known = _device(kernel.statx(fd, wait=False)) in self._own_devices
+            kind = self._own_devices.get(_device(kernel.statx(fd, wait=False))) if cached else self._learn(fd)
         finally:
-            if not known:
+            if kind is None:
                 os.close(fd)
-        if not known:
+        if kind is None:
             raise BlockingIOError
-        return fd
+        return fd, kind
 
     def _learn(self, fd: int) -> int:
         """Return the type of a descriptor's file system, and remember it if it is this machine's."""
@@ -156,7 +142,7 @@ class Files:
         if kind in TRUE_SIZES:
             if len(self._own_devices) >= DEVICES_LIMIT:
                 self._own_devices.clear()
-            self._own_devices.add(_device(kernel.statx(fd)))
+            self._own_devices[_device(kernel.statx(fd))] = kind
         return kind
 
     def file_system(self, path: bytes) -> FileSystem:
@@ -190,21 +176,26 @@ class Files:
         """Open a path for reading, and read the beginning of what follows."""
         check_path(path)
         system = system_flags(flags)
-        if cached:
-            os.close(self._open_known(path, O_PATH | system & (os.O_NOFOLLOW | os.O_DIRECTORY)))
-        if flags & OpenFlag.PATH_ONLY:
-            only = O_PATH | system & (os.O_NOFOLLOW | os.O_DIRECTORY)
-            return self._only(self._open_known(path, only) if cached else self._paths.open(path, only))
-        opened = self._open_quietly(path, system, cached=cached, strict=bool(flags & OpenFlag.NO_ACCESS_TIME))
-        file = OpenFile(opened, Form.NOTHING)
+        kind = None
+        if cached or flags & OpenFlag.PATH_ONLY:
+            fd, kind = self._open_path(path, O_PATH | system & (os.O_NOFOLLOW | os.O_DIRECTORY), cached=cached)
+            try:
+                if flags & OpenFlag.PATH_ONLY:
+                    return Found(stat_of(fd), Form.NOTHING, None)
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    raise BlockingIOError  # opening a device may wait
+            finally:
+                os.close(fd)
+        fd = self._open_quietly(path, system, cached=cached, strict=bool(flags & OpenFlag.NO_ACCESS_TIME))
+        descriptor = Descriptor(fd)
+        keep = False
         try:
-            found = self._look(file, opened, content, head, cached=cached)
-        except OSError:
-            file.close()
-            raise
-        if found.form == Form.DIRECTORY:
-            file.close()
-        return found
+            found = self._look(descriptor, fd, self._learn(fd) if kind is None else kind, content, head, cached=cached)
+            keep = found.form != Form.DIRECTORY
+            return found
+        finally:
+            if not keep:
+                descriptor.close()
 
     def _open_quietly(self, path: bytes, system: int, *, cached: bool, strict: bool) -> int:
         """Open without leaving a trace in the access time, where the target's user may; `strict`: or not at all."""
@@ -217,28 +208,19 @@ class Files:
         return call(path, system)
 
     @staticmethod
-    def _only(fd: int) -> Found:
-        try:
-            return Found(stat_of(fd), Form.NOTHING, None)
-        finally:
-            os.close(fd)
-
-    def _look(self, file: OpenFile, fd: int, content: int, head: int, *, cached: bool) -> Found:
-        if cached and not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BlockingIOError
+    def _look(descriptor: Descriptor, fd: int, kind: int, content: int, head: int, *, cached: bool) -> Found:
         seen = stat_of(fd)
-        kind = next(iter(TRUE_SIZES)) if cached else self._learn(fd)
-        file.form = form_of(seen.mode, seen.size, kind, content)
-        if file.form == Form.DIRECTORY:
-            return Found(seen, file.form, OpenFile(None, file.form))
-        size = following(file.form, seen.size, head)
+        form = form_of(seen.mode, seen.size, kind, content)
+        if form == Form.DIRECTORY:
+            return Found(seen, form, OpenFile(None, form))
+        file = OpenFile(descriptor, form, ready=never_waits(seen.mode, kind))
+        size = following(form, seen.size, head)
         first = b""
         if size:
-            want = min(size, CHUNK)
-            first = file.read_cached(0, want) if cached else file.read(0, want)
-            if cached and len(first) < want:
+            first = file.read(0, size, cached=cached)
+            if cached and len(first) < min(size, CHUNK):
                 raise BlockingIOError
-        return Found(seen, file.form, file, first, size)
+        return Found(seen, form, file, first, size)
 
     # ------------------------------------------------------------------------------------------ listing
 
@@ -248,7 +230,7 @@ class Files:
         flags = os.O_RDONLY | os.O_DIRECTORY
         straight = self._paths.open_straight(path, flags) if watch else None
         fd = self._paths.open(path, flags) if straight is None else straight
-        listing = Listing(fd, self._paths, path)
+        listing = Listing(Descriptor(fd), self._paths, path)
         try:
             if self._learn(fd) in TRUE_SIZES and straight is not None:
                 listing.watch = self._watches.begin(id_, self._paths, path, fd)

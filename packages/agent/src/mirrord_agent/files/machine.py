@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
 from mirrord_agent.files.walk.machine import os_error
-from mirrord_agent.kernel.layouts import PSEUDO, TRUE_SIZES
+from mirrord_agent.kernel.layouts import MEMORY, PSEUDO, TRUE_SIZES
 from mirrord_protocol.values import FileSystem, Form, OpenFlag, Stat
 
 CHUNK = 1 << 17
@@ -36,6 +36,11 @@ def form_of(mode: int, size: int, file_system: int, content: int) -> Form:
     if file_system in PSEUDO or (not size and file_system not in TRUE_SIZES):
         return Form.REQUEST
     return Form.WHOLE if size <= content else Form.LARGE
+
+
+def never_waits(mode: int, file_system: int) -> bool:
+    """Whether reading a file that was opened without waiting never waits."""
+    return stat.S_ISFIFO(mode) or (stat.S_ISREG(mode) and file_system in MEMORY)
 
 
 def following(form: Form, size: int, head: int) -> int:

@@ -71,16 +71,19 @@ class Magic:
     PROC = 0x9FA0
 
 
-TRUE_SIZES = frozenset(
+MEMORY = frozenset(
     {
-        0xEF53,  # ext2, ext3, ext4
-        0x58465342,  # xfs
-        0x9123683E,  # btrfs
         0x01021994,  # tmpfs
         0x858458F6,  # ramfs
-        0x794C7630,  # overlayfs
     }
 )
+"""File systems that are nowhere but in memory."""
+TRUE_SIZES = MEMORY | {
+    0xEF53,  # ext2, ext3, ext4
+    0x58465342,  # xfs
+    0x9123683E,  # btrfs
+    0x794C7630,  # overlayfs
+}
 """File systems of this machine alone: a size is the content's, and inotify sees every change."""
 PSEUDO = frozenset(
     {

@@ -1,10 +1,13 @@
 """Calls that may wait, in worker threads: a disk or a server that doesn't answer stalls its own request only.
 
-A request that is closed doesn't wait for its thread: what the thread still brings is undone.
+A request that is closed doesn't wait for its thread: what the thread still brings is undone, and a descriptor that the
+thread still uses stays open until then.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -17,6 +20,39 @@ STREAMS = 32
 """For devices that make a reader wait, whatever they are asked."""
 
 T = TypeVar("T")
+
+
+class Descriptor:
+    """A descriptor that threads use, with `with`: closed when nobody uses it any more, or its number might be another's."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._users = 0
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> int:
+        with self._lock:
+            if self._closed:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            self._users += 1
+            return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            self._release()
+
+    def close(self) -> None:
+        """Close it as soon as nobody uses it."""
+        with self._lock:
+            self._closed = True
+            self._release()
+
+    def _release(self) -> None:
+        if self._closed and not self._users and self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class _Box(Generic[T]):
