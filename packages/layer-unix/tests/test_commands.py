@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from layer_programs import need
 from layer_session import Session
 
 pytestmark = pytest.mark.programs
@@ -35,10 +36,10 @@ COMMANDS = [
     "sed -n 5p {}/lines; sed -n 7p < {}/lines",
     "awk '/9/ {n += length($0)} END {print n}' {}/lines",
     "awk 'END {print NR}' < {}/lines",
-    "while read -r line; do echo \"<$line>\"; done < {}/lines",
+    'while read -r line; do echo "<$line>"; done < {}/lines',
     "exec 5< {}/lines; read -r one <&5; echo $one; cat <&5 | md5sum",
     "{ read -r one; echo $one; sort; } < {}/lines",
-    "x=$(< {}/lines); echo \"$x\" | md5sum",
+    'x=$(< {}/lines); echo "$x" | md5sum',
     "mapfile -n 3 a < {}/lines; echo ${a[2]}",
     "cp {}/large $OUT/copy && cmp {}/large $OUT/copy && md5sum < $OUT/copy",
     "cp -a {}/lines $OUT/kept && stat -c '%s %a %y' $OUT/kept",
@@ -59,15 +60,20 @@ COMMANDS = [
     "perl -ne 'print if /3/' < {}/lines",
     "xargs -n 2 < {}/lines echo",
     "tr a-z A-Z < {}/lines",
-    "python -c 'import sys; print(open(sys.argv[1], \"rb\").read()[-3:])' {}/large",
     "python -c 'import sys; print(sum(sys.stdin.buffer.read()))' < {}/large",
-    "python -c 'import sys, mmap; f = open(sys.argv[1], \"rb\"); m = mmap.mmap(f.fileno(), 0, access=1);"
-    " print(len(m), m[-9:], sum(m))' {}/large",
-    "python -c 'import sys, shutil, os; shutil.copyfile(sys.argv[1], os.environ[\"OUT\"] + \"/p\")' {}/large;"
-    " md5sum < $OUT/p",
-    "python -c 'import os, sys; s = os.stat(sys.argv[1]); print(s); print(os.path.realpath(sys.argv[1]))' {}/link",
-    "python -c 'import subprocess, sys; print(subprocess.run([\"sort\"], stdin=open(sys.argv[1]), capture_output=1))'"
-    " {}/lines",
+]
+
+PYTHON = {
+    "print(open(sys.argv[1], 'rb').read()[-3:])": "large",
+    "print(sum(mmap.mmap(open(sys.argv[1]).fileno(), 0, access=mmap.ACCESS_READ)))": "large",
+    "print(shutil.copyfile(sys.argv[1], 'copy'), sum(open('copy', 'rb').read()))": "large",
+    "print(os.stat(sys.argv[1]), os.lstat(sys.argv[1]), os.path.realpath(sys.argv[1]))": "link",
+    "print(subprocess.run(['sort'], stdin=open(sys.argv[1]), capture_output=True))": "lines",
+    "print(list(open(sys.argv[1])), os.listxattr('/usr'))": "lines",
+}
+COMMANDS += [
+    f"python -c {shlex.quote(f'import mmap, os, shutil, subprocess, sys; {code}')} {{}}/{name}"
+    for code, name in PYTHON.items()
 ]
 
 
@@ -93,20 +99,21 @@ def outcome(done: subprocess.CompletedProcess[bytes], folder: str) -> tuple[byte
 def test_same_output(session: Session, tree: Path, tmp_path: Path, command: str, kind: str) -> None:
     if kind == "request":
         session.remote.request_names = {"lines"}
-    if not shutil.which(shlex.split(command)[0]) and command.startswith(("perl", "gzip")):
-        pytest.skip("a program is missing")
+    for program in re.findall(r"\b(?:perl|gzip|tar|awk)\b", command):
+        need(program)
     remote = session.path().rstrip("/")
     environment = {"OUT": str(tmp_path), "LC_ALL": "C", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    options = {"cwd": tmp_path, "stdin": subprocess.DEVNULL}
-
+    real = ["bash", "-c", command.replace("{}", str(tree))]
     plain = subprocess.run(
-        ["bash", "-c", command.replace("{}", str(tree))],
+        real,
         env=os.environ | environment,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,
         check=False,
-        **options,
     )
-    under = session.run("bash", "-c", command.replace("{}", remote), env=environment, check=False, **options)
+    seen = command.replace("{}", remote)
+    under = session.run("bash", "-c", seen, env=environment, check=False, cwd=tmp_path, stdin=subprocess.DEVNULL)
 
     assert outcome(under, remote) == outcome(plain, str(tree))
