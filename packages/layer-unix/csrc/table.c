@@ -152,6 +152,23 @@ static unsigned prefix_verdict(const struct table *table, size_t size, const cha
 	return 0;
 }
 
+bool table_covers(const struct table *table, size_t size, const char *path, size_t length)
+{
+	uint32_t count = table->prefixes;
+	const struct table_prefix *prefix =
+		part(table, size, table->prefix_offset, count * (uint64_t)sizeof(struct table_prefix));
+	if (!prefix || !plain(path, length) || prefix_verdict(table, size, path, length) != 1)
+		return false;
+	for (; count; count--, prefix++) {
+		if (prefix->verdict == 1 || prefix->length <= length)
+			continue;
+		const uint8_t *text = part(table, size, prefix->text, prefix->length);
+		if (!text || (same(text, (const uint8_t *)path, length, prefix->fold) && (length == 1 || text[length] == '/')))
+			return false;
+	}
+	return true;
+}
+
 /* Eight bytes at a time: byte by byte, this alone would be a fiftieth of an open. */
 static uint64_t hash_path(const char *path, size_t length)
 {
@@ -166,6 +183,8 @@ static uint64_t hash_path(const char *path, size_t length)
 		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
 		hash ^= hash >> 32;
 	}
+	hash *= 0x9e3779b97f4a7c15u; /* the last bytes of a word have only reached high bits, and low ones find the slot */
+	hash ^= hash >> 32;
 	return hash ? hash : 1;
 }
 

@@ -47,6 +47,9 @@ bool table_valid(const struct table *table, size_t size);
  */
 unsigned table_lookup(const struct table *table, size_t size, const char *path, size_t length);
 
+/* Whether a path and all that may be below it are known to be this machine's, for every intent. False: maybe not. */
+bool table_covers(const struct table *table, size_t size, const char *path, size_t length);
+
 /* Whether a program's base name is one of those in which the layer stays inert. */
 bool table_names(const struct table *table, size_t size, const char *name, size_t length);
 

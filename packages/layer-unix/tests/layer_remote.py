@@ -91,6 +91,8 @@ class Remote:
         """Cleaned paths, absolute or relative, that a pattern hides."""
         self.mapping: dict[bytes, bytes] = {}
         """Cleaned paths that go elsewhere on this machine."""
+        self.listings: dict[Path, list[DirectoryEntry]] = {}
+        """What directories hold that need not be real."""
         self.cache_local = True
         """Whether a local answer is published in the table."""
         self.standins: dict[tuple[int, int], StandIn] = {}
@@ -233,10 +235,10 @@ class Remote:
 
     def _list(self, request: LayerRequest, payload: bytes) -> Answer:
         truth = Path(os.path.realpath(self._truth(request, payload), strict=True))
-        names = [".", "..", *os.listdir(truth)]
+        entries = self.listings.get(truth) or [entry(truth, name) for name in (".", "..", *os.listdir(truth))]
         listing = os.memfd_create("listing", os.MFD_CLOEXEC)
-        for start in range(0, len(names), 100):
-            os.write(listing, encode_chunk([entry(truth, name) for name in names[start : start + 100]]))
+        for start in range(0, len(entries), 100):
+            os.write(listing, encode_chunk(entries[start : start + 100]))
         os.lseek(listing, 0, os.SEEK_SET)
         return self._hand_out(truth, truth.stat(), [listing])
 
