@@ -48,27 +48,35 @@ static void make_room(int from, int to)
 		layer_yield(to);
 }
 
-/* What came to number 0 is read by libc, as `stdin`, without calling us. */
-static int arrived(int descriptor)
+/*
+ * What comes to number 0 is read by libc, as `stdin`, without calling us. The original is what settles, so that both
+ * numbers keep sharing one offset.
+ */
+static bool may_become(int to, int from)
 {
-	if (descriptor == STDIN_FILENO)
-		settle_standard_input();
-	return descriptor;
+	return to != STDIN_FILENO || from < 0 || settle(from) == 0;
 }
 
 int hook_dup(int descriptor)
 {
-	return arrived(libc.dup(descriptor));
+	int made = libc.dup(descriptor);
+	if (made == STDIN_FILENO)
+		settle_standard_input();
+	return made;
 }
 
 int hook_dup2(int from, int to)
 {
+	if (!may_become(to, from))
+		return -1;
 	make_room(from, to);
-	return arrived(libc.dup2(from, to));
+	return libc.dup2(from, to);
 }
 
 int hook_dup3(int from, int to, int flags)
 {
+	if (!may_become(to, from))
+		return -1;
 	make_room(from, to);
-	return arrived(libc.dup3(from, to, flags));
+	return libc.dup3(from, to, flags);
 }

@@ -116,10 +116,28 @@ __attribute__((noinline)) static int stat_asked(int directory, const char *path,
 	return result < 0 ? fail((int)-result) : 0;
 }
 
+/* A local path may lead to a stand-in: /dev/stdin, /proc/self/fd/3. */
+__attribute__((noinline)) static int correct_named(int directory, const char *path, struct stat *status)
+{
+	int descriptor = (int)sys_openat(directory, path, O_PATH | O_CLOEXEC, 0);
+	if (descriptor < 0)
+		return 0;
+	int result = correct(descriptor, status);
+	sys_close(descriptor);
+	return result;
+}
+
+static inline int corrected_named(int result, int directory, const char *path, struct stat *status)
+{
+	if (__builtin_expect(result != 0 || status->st_nlink != 0, 1))
+		return result;
+	return correct_named(directory, path, status);
+}
+
 int hook_stat(const char *path, struct stat *status)
 {
 	if (ask_passes(INTENT_READ, AT_FDCWD, path))
-		return libc.stat(path, status);
+		return corrected_named(libc.stat(path, status), AT_FDCWD, path, status);
 	return stat_asked(AT_FDCWD, path, status, 0);
 }
 
@@ -136,12 +154,19 @@ static inline bool names_itself(const char *path, int flags)
 	return flags & AT_EMPTY_PATH && (!path || !path[0]);
 }
 
+static inline int corrected_at(int result, int directory, const char *path, struct stat *status, int flags)
+{
+	if (names_itself(path, flags))
+		return corrected(result, directory, status);
+	return flags & AT_SYMLINK_NOFOLLOW ? result : corrected_named(result, directory, path, status);
+}
+
 int hook_fstatat(int directory, const char *path, struct stat *status, int flags)
 {
 	if (!ask_passes(INTENT_READ, directory, path))
 		return stat_asked(directory, path, status, flags);
 	int result = libc.fstatat(directory, path, status, flags);
-	return names_itself(path, flags) ? corrected(result, directory, status) : result;
+	return corrected_at(result, directory, path, status, flags);
 }
 
 /* On 64 bit there is one form of struct stat, under the numbers 0 and 1; libc refuses others. */
@@ -153,7 +178,7 @@ static inline bool known(int version)
 int hook___xstat(int version, const char *path, struct stat *status)
 {
 	if (ask_passes(INTENT_READ, AT_FDCWD, path) || !known(version))
-		return libc.__xstat(version, path, status);
+		return corrected_named(libc.__xstat(version, path, status), AT_FDCWD, path, status);
 	return stat_asked(AT_FDCWD, path, status, 0);
 }
 
@@ -169,7 +194,7 @@ int hook___fxstatat(int version, int directory, const char *path, struct stat *s
 	if (!ask_passes(INTENT_READ, directory, path) && known(version))
 		return stat_asked(directory, path, status, flags);
 	int result = libc.__fxstatat(version, directory, path, status, flags);
-	return names_itself(path, flags) ? corrected(result, directory, status) : result;
+	return corrected_at(result, directory, path, status, flags);
 }
 
 /* ---- statx */
@@ -208,12 +233,24 @@ __attribute__((noinline)) static int correct_statx(int descriptor, struct statx 
 	return 0;
 }
 
+__attribute__((noinline)) static int correct_statx_named(int directory, const char *path, struct statx *status)
+{
+	int descriptor = (int)sys_openat(directory, path, O_PATH | O_CLOEXEC, 0);
+	if (descriptor < 0)
+		return 0;
+	int result = correct_statx(descriptor, status);
+	sys_close(descriptor);
+	return result;
+}
+
 int hook_statx(int directory, const char *path, int flags, unsigned mask, struct statx *status)
 {
 	if (!ask_passes(INTENT_READ, directory, path))
 		return statx_asked(directory, path, flags, mask, status);
 	int result = libc.statx(directory, path, flags, mask, status);
-	if (result != 0 || !names_itself(path, flags) || (status->stx_mask & STATX_NLINK && status->stx_nlink))
+	if (result != 0 || (status->stx_mask & STATX_NLINK && status->stx_nlink))
 		return result;
-	return correct_statx(directory, status);
+	if (names_itself(path, flags))
+		return correct_statx(directory, status);
+	return flags & AT_SYMLINK_NOFOLLOW ? 0 : correct_statx_named(directory, path, status);
 }

@@ -79,10 +79,19 @@ int settle(int descriptor)
 	return identity.form == WIRE_LAYER_FORM_REQUEST ? replace(descriptor, &identity) : 0;
 }
 
+/* Where it fails, a descriptor that can't be read takes its place: an error is better than bytes that aren't there. */
 void settle_standard_input(void)
 {
 	int error = errno;
-	settle(STDIN_FILENO);
+	if (settle(STDIN_FILENO) != 0) {
+		long none = sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
+		if (none >= 0) {
+			sys_call3(SYS_dup3, none, STDIN_FILENO, 0);
+			sys_close((int)none);
+		} else {
+			sys_close(STDIN_FILENO);
+		}
+	}
 	errno = error;
 }
 

@@ -131,7 +131,7 @@ long hook_pathconf(const char *path, int name)
 
 /* ---- extended attributes and watches */
 
-/* Whether a path is remote: 1, 0 (then `*path` says what to use here), or -1 with errno. `room` is of PATH_MAX bytes. */
+/* Whether a path is remote: 1, 0 (then `*path` says what to use here), or -1 with errno. `room` has PATH_MAX bytes. */
 static int remote(const char **path, uint32_t flags, char *room)
 {
 	struct ask ask = {.path = room, .path_size = PATH_MAX};

@@ -1,6 +1,6 @@
 /*
- * Content that goes elsewhere than into a buffer: mapped, moved to another descriptor within the kernel, or read
- * by libc in threads of its own. As in read.c, only files that are being filled or are read by request need anything here.
+ * Content that goes elsewhere than into a buffer: mapped, moved to another descriptor within the kernel, or read by
+ * libc in threads of its own. As in read.c, only files that are being filled or are read by request need anything here.
  */
 #include "files.h"
 #include "hook.h"

@@ -129,6 +129,9 @@ static void check_statx(const char *here, const char *there)
 static void check_statx_of(int descriptor, const struct stat *status)
 {
 	struct statx x;
+	char path[64];
+	sprintf(path, "/proc/self/fd/%d", descriptor);
+	CHECK(statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &x) == 0 && x.stx_ino == status->st_ino);
 	CHECK(statx(descriptor, "", AT_EMPTY_PATH, STATX_ALL, &x) == 0);
 	CHECK(x.stx_ino == status->st_ino && x.stx_nlink == status->st_nlink);
 	CHECK_FAILS(statx(AT_FDCWD, at("file"), 0, 0x80000000, &x), EINVAL);
@@ -182,6 +185,13 @@ static void stats(void)
 	CHECK(fstatat(descriptor, "", &a, AT_EMPTY_PATH) == 0);
 	check_same(&a, &b);
 	check_statx_of(descriptor, &b);
+	char path[64];
+	sprintf(path, "/proc/self/fd/%d", descriptor);
+	CHECK(stat(path, &a) == 0);
+	check_same(&a, &b);
+	CHECK(fstatat(AT_FDCWD, path, &a, 0) == 0);
+	check_same(&a, &b);
+	CHECK(lstat(path, &a) == 0 && S_ISLNK(a.st_mode));
 	CHECK(fstat(descriptor, &a) == 0);
 	check_same(&a, &b);
 	close(descriptor);
