@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # `layer_session` and its kin
 
-from layer_programs import Both, Programs, sanitize  # noqa: E402 - found by the line above
+from layer_programs import Both, Programs, need, sanitize  # noqa: E402 - found by the line above
 from layer_session import Session, scripted_session  # noqa: E402 - likewise
 from mirrord_layer_unix import build  # noqa: E402 - likewise
 
@@ -61,6 +61,20 @@ def run_both(
 
     def run(name: str, *arguments: str) -> None:
         program = compile_program(name)
+        plain = subprocess.run([program, str(truth), *arguments], cwd=tmp_path, capture_output=True, timeout=60)
+        assert plain.returncode == 0, f"a wrong test: {name} fails on the plain system\n{plain.stderr.decode()}"
+        session.run(program, session.path().rstrip("/"), *arguments, cwd=tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def run_musl(session: Session, truth: Path, compile_program: Programs, tmp_path: Path) -> Both:
+    """The same as run_both, with a program that is linked with musl and the layer as it is shipped."""
+    need("musl-gcc")
+
+    def run(name: str, *arguments: str) -> None:
+        program = compile_program(name, compiler="musl-gcc", output=f"{name}-musl")
         plain = subprocess.run([program, str(truth), *arguments], cwd=tmp_path, capture_output=True, timeout=60)
         assert plain.returncode == 0, f"a wrong test: {name} fails on the plain system\n{plain.stderr.decode()}"
         session.run(program, session.path().rstrip("/"), *arguments, cwd=tmp_path)
