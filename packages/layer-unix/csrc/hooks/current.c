@@ -54,7 +54,7 @@ int hook_fchdir(int descriptor)
 	return enter_open(descriptor, &directory);
 }
 
-/* As libc's getcwd: a NULL buffer is allocated, of `size` bytes or of as many as it takes. */
+/* As libc's getcwd: a NULL buffer is allocated, of `size` bytes or of as many as it takes (musl: always so). */
 __attribute__((noinline)) static char *name_current(const struct identity *directory, char *buffer, size_t size)
 {
 	char room[PATH_MAX];
@@ -62,6 +62,8 @@ __attribute__((noinline)) static char *name_current(const struct identity *direc
 		fail(EINVAL);
 		return NULL;
 	}
+	if (!buffer && libc_is_musl())
+		size = 0;
 	long length = remote_path(directory, room, sizeof room);
 	if (length < 0)
 		return NULL;

@@ -23,12 +23,14 @@ static void is_current(const char *expected)
 	CHECK(errno == 77);
 	CHECK(getcwd(room, strlen(expected) + 1) == room);
 	CHECK(!getcwd(room, strlen(expected)) && errno == ERANGE);
-	CHECK(!getcwd(NULL, 2) && errno == ERANGE);
 	CHECK(!getcwd(room, 0) && errno == EINVAL);
+#ifdef __GLIBC__
+	CHECK(!getcwd(NULL, 2) && errno == ERANGE);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 	CHECK(getwd(room) == room && strcmp(room, expected) == 0);
 #pragma GCC diagnostic pop
+#endif
 	CHECK(unsetenv("PWD") == 0);
 	CHECK((made = get_current_dir_name()) && strcmp(made, expected) == 0);
 	free(made);
