@@ -297,12 +297,16 @@ class World:
 
         self.late.append((delay, arrive))
 
-    def step(self) -> None:
-        """What a watch sees is told at once, what is late comes nearer."""
+    def change(self, chance: Chance) -> None:
+        """Change the target; what a watch sees is told at once."""
+        chance.change(self.target)
         for watch, (path, sight) in list(self.watches.items()):
             if self.target.sight(path) != sight:
                 del self.watches[watch]
                 self.cache.changed(watch)
+
+    def step(self) -> None:
+        """What is late comes nearer."""
         for watch in self.cache.take_unneeded():
             self.watches.pop(watch, None)
         due = [arrive for left, arrive in self.late if not left]
@@ -312,18 +316,18 @@ class World:
         self.now += 1
 
 
-@pytest.mark.parametrize("first", range(0, 400, 100))
+@pytest.mark.parametrize("first", range(0, 120, 60))
 def test_what_outlives_its_time_is_true_now(first: int) -> None:
     """All that isn't covered by a watch expires between two steps here."""
     known = 0
-    for seed in range(first, first + 100):
+    for seed in range(first, first + 60):
         chance, world = Chance(seed), World(0.5)
         for _ in range(10):
             chance.change(world.target)
         for _ in range(150):
             kind, path = chance.question()
             if not chance.choose(range(10)):
-                chance.change(world.target)
+                world.change(chance)
             elif (found := world.known(kind, path)) is not None:
                 assert found == world.truth(kind, path), (seed, kind, path)
                 known += 1
@@ -334,10 +338,10 @@ def test_what_outlives_its_time_is_true_now(first: int) -> None:
     assert known > 1000
 
 
-@pytest.mark.parametrize("first", range(0, 1000, 250))
+@pytest.mark.parametrize("first", range(0, 300, 150))
 def test_one_fact_says_of_others_what_is_true(first: int) -> None:
     known = 0
-    for seed in range(first, first + 250):
+    for seed in range(first, first + 150):
         chance, world = Chance(seed), World(1e9)
         for _ in range(15):
             chance.change(world.target)
@@ -350,4 +354,4 @@ def test_one_fact_says_of_others_what_is_true(first: int) -> None:
                 world.ask(kind, path, 0)
             world.step()
 
-    assert known > 2500
+    assert known > 1500
