@@ -60,6 +60,14 @@ COMMANDS = [
     "perl -ne 'print if /3/' < {}/lines",
     "xargs -n 2 < {}/lines echo",
     "tr a-z A-Z < {}/lines",
+    "ls -ln {}; ls {}/*; ls -d {}/l*",
+    "find {} -newer {}/old -type f | sort; find {} -name 'l*' -size +1 | sort",
+    "rm -rf $OUT/tree; cp -r {} $OUT/tree && diff -r {} $OUT/tree && diff -r --no-dereference $OUT/tree {}",
+    "tar -C {} -cf - . | tar -tvf - | sort; tar -cf - {} 2> /dev/null | wc -c",
+    "du -sb {}/lines {}/large; grep -rc 77 {} | sort",
+    "cd {}/folder && pwd && pwd -P && md5sum ../lines && ls .. && cat < ../lines && cd .. && stat -c %n:%i lines .",
+    "cd {}/lines; cd {}/none",
+    "PYTHONPATH={}/folder python -B -c 'import module; print(module.__file__, module.value)'",
     "python -c 'import sys; print(sum(sys.stdin.buffer.read()))' < {}/large",
 ]
 
@@ -70,6 +78,7 @@ PYTHON = {
     "print(os.stat(sys.argv[1]), os.lstat(sys.argv[1]), os.path.realpath(sys.argv[1]))": "link",
     "print(subprocess.run(['sort'], stdin=open(sys.argv[1]), capture_output=True))": "lines",
     "print(list(open(sys.argv[1])), os.listxattr('/usr'))": "lines",
+    "print([(sorted(folders), sorted(files)) for _, folders, files in os.walk(os.path.dirname(sys.argv[1]))])": "lines",
 }
 COMMANDS += [
     f"python -c {shlex.quote(f'import mmap, os, shutil, subprocess, sys; {code}')} {{}}/{name}"
@@ -86,6 +95,7 @@ def tree(truth: Path) -> Path:
     (truth / "large").write_bytes(b"".join(b"%08d\n" % number for number in range(200_000)))
     (truth / "link").symlink_to("lines")
     (truth / "folder").mkdir()
+    (truth / "folder" / "module.py").write_text("value = 3")
     return truth
 
 

@@ -4,6 +4,7 @@
  */
 #include "files.h"
 #include "hook.h"
+#include "remote.h"
 
 #include <linux/openat2.h>
 
@@ -103,24 +104,6 @@ int hook_creat(const char *path, mode_t mode)
 
 /* ---- what has no counterpart on the wire */
 
-/* Whether a path is remote: 1, 0 (then `*directory` and `*path` say what to use here), or -1 with errno. */
-__attribute__((noinline)) static int remote(int *directory, const char **path, uint32_t flags, char *room)
-{
-	struct ask ask = {.path = room, .path_size = PATH_MAX};
-	switch (ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, *directory, *path, flags, 0, &ask)) {
-	case SIDE_LOCAL:
-		return 0;
-	case SIDE_MOVED:
-		*directory = AT_FDCWD;
-		*path = room;
-		return 0;
-	case SIDE_DONE:
-		return 1;
-	default:
-		return -1;
-	}
-}
-
 __attribute__((noinline)) static int openat2_asked(int directory, const char *path, const struct open_how *how,
                                                    size_t size)
 {
@@ -129,7 +112,7 @@ __attribute__((noinline)) static int openat2_asked(int directory, const char *pa
 		return fail(EINVAL);
 	if (!how->resolve)
 		return open_asked(directory, path, (int)how->flags, (mode_t)how->mode);
-	int where = remote(&directory, &path, 0, room);
+	int where = find_remote(&directory, &path, 0, room);
 	if (where > 0)
 		return fail(ENOSYS); /* callers know what to do: openat2 is younger than they are */
 	return where < 0 ? -1 : libc.openat2(directory, path, how, size);
@@ -146,7 +129,7 @@ __attribute__((noinline)) static int handle_asked(int directory, const char *pat
                                                   int *mount, int flags)
 {
 	char room[PATH_MAX];
-	int where = remote(&directory, &path, flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW, room);
+	int where = find_remote(&directory, &path, flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW, room);
 	if (where > 0)
 		return fail(EOPNOTSUPP);
 	return where < 0 ? -1 : libc.name_to_handle_at(directory, path, handle, mount, flags);
