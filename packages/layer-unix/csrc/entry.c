@@ -3,6 +3,7 @@
  * function. The other expansions are here too: the struct of libc's functions and what fills it, on the first call or
  * by the constructor, whichever comes first.
  */
+#include "files.h"
 #include "hook.h"
 #include "symbols.h"
 
@@ -94,7 +95,8 @@ bool layer_ready(void)
 
 __attribute__((constructor)) static void construct(void)
 {
-	layer_ready();
+	if (layer_ready())
+		settle_standard_input();
 }
 
 /*

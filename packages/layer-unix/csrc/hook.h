@@ -31,6 +31,8 @@
 #include <utime.h>
 
 struct statx;
+struct aiocb;
+struct sigevent;
 struct open_how;
 struct file_handle;
 

@@ -5,6 +5,7 @@
 #include "image.h"
 
 #include "elf.h"
+#include "files.h"
 #include "layer.h"
 #include "sys.h"
 
@@ -168,28 +169,12 @@ static bool expected(const char *path, size_t length)
 	return layer.shared && table_names(layer.shared, layer.shared_size, name, size);
 }
 
-/* Digits of a descriptor's number behind "/proc/self/fd/". */
-static void proc_path(char *path, int descriptor)
-{
-	static const char head[] = "/proc/self/fd/";
-	char digits[12];
-	size_t count = 0;
-	do
-		digits[count++] = (char)('0' + descriptor % 10);
-	while (descriptor /= 10);
-	memcpy(path, head, sizeof head);
-	path += sizeof head - 1;
-	while (count)
-		*path++ = digits[--count];
-	*path = 0;
-}
-
 __attribute__((noinline)) static void say(int descriptor, int notice)
 {
 	char proc[32], path[1024], text[512];
 	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_NOTICE, .flags = (uint32_t)notice};
 	struct answer answer;
-	proc_path(proc, descriptor);
+	descriptor_path(proc, descriptor);
 	long length = sys_readlinkat(AT_FDCWD, proc, path, sizeof path);
 	if (length <= 0 || expected(path, (size_t)length))
 		return;
@@ -203,8 +188,10 @@ void image_announce_open(int descriptor)
 	int error = errno, opened = -1;
 	for (int depth = 0; depth < 5; depth++) { /* as deep as the kernel follows scripts */
 		int notice = inspect(descriptor, next);
-		if (notice >= 0)
+		if (notice >= 0) {
 			say(descriptor, notice);
+			settle_standard_input(); /* a program without the layer can't wait for what it reads */
+		}
 		if (opened >= 0)
 			sys_close(opened);
 		if (!next[0] || (opened = (int)sys_openat(AT_FDCWD, next, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)) < 0)

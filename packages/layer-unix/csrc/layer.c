@@ -78,6 +78,22 @@ bool descriptor_holds(uint64_t packed)
 	return (uint32_t)status.st_ino == (uint32_t)packed;
 }
 
+/* Digits of a descriptor's number behind "/proc/self/fd/". */
+void descriptor_path(char *path, int descriptor)
+{
+	static const char head[] = "/proc/self/fd/";
+	char digits[12];
+	size_t count = 0;
+	do
+		digits[count++] = (char)('0' + descriptor % 10);
+	while (descriptor /= 10);
+	memcpy(path, head, sizeof head);
+	path += sizeof head - 1;
+	while (count)
+		*path++ = digits[--count];
+	*path = 0;
+}
+
 static void map_table(int descriptor)
 {
 	struct stat status;
@@ -157,6 +173,8 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *argument)
 
 void layer_start(void)
 {
+	if (!environ) /* called by a library that starts before libc does */
+		return;
 	if (__atomic_exchange_n(&layer.started, true, __ATOMIC_ACQ_REL))
 		return;
 	if (variable("MIRRORD_DONT_LOAD="))

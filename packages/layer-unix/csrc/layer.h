@@ -2,6 +2,7 @@
  * The layer's inner face: what hooks may use. docs/layer.md tells the whole; this file says who does what.
  *
  *   hook.h      what hooks include: libc's functions, prototypes of hooks
+ *   files.h     what the hooks of files share
  *   entry.c     the exported symbols, made from hooks.def: binds libc's functions, calls hook_NAME
  *   symbols.c   finds libc's functions
  *   sys.h       system calls without libc
@@ -55,7 +56,7 @@ extern struct layer layer __attribute__((visibility("hidden")));
 
 /* Binds libc's functions and starts the layer if that hasn't happened; whether it is active. For XHOOKs alone. */
 bool layer_ready(void);
-/* Reads MIRRORD_LAYER and makes the layer active, once. Ends the process if the variable is not of our ABI. */
+/* Reads MIRRORD_LAYER and makes the layer active, once there is an environment. Ends the process if the variable is not of our ABI. */
 void layer_start(void);
 
 enum { LAYER_ABI = 1 };
@@ -75,6 +76,9 @@ static inline int descriptor_number(uint64_t packed)
 bool descriptor_holds(uint64_t packed);
 /* Duplicates a descriptor to a high number, for this image alone: a new one doesn't know the number. Or -errno. */
 int descriptor_high(int descriptor);
+
+/* "/proc/self/fd/NUMBER", in 32 bytes. */
+void descriptor_path(char *path, int descriptor);
 
 /* Returns -1 with errno = code. The only place that sets errno. */
 int fail(int code);

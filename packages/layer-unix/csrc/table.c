@@ -183,6 +183,8 @@ static uint64_t hash_path(const char *path, size_t length)
 		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
 		hash ^= hash >> 32;
 	}
+	hash *= 0x9e3779b97f4a7c15u; /* the last bytes of a word have only reached high bits, and low ones find the slot */
+	hash ^= hash >> 32;
 	return hash ? hash : 1;
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # `layer_session` and its kin
 
-from layer_programs import Both, Programs, need, sanitize  # noqa: E402 - found by the line above
+from layer_programs import Both, Programs, Runner, need, sanitize  # noqa: E402 - found by the line above
 from layer_session import Session, scripted_session  # noqa: E402 - likewise
 from mirrord_layer_unix import build  # noqa: E402 - likewise
 
@@ -58,25 +57,11 @@ def run_both(
     """
     if request.param == "sanitized":
         sanitize(session)
-
-    def run(name: str, *arguments: str) -> None:
-        program = compile_program(name)
-        plain = subprocess.run([program, str(truth), *arguments], cwd=tmp_path, capture_output=True, timeout=60)
-        assert plain.returncode == 0, f"a wrong test: {name} fails on the plain system\n{plain.stderr.decode()}"
-        session.run(program, session.path().rstrip("/"), *arguments, cwd=tmp_path)
-
-    return run
+    return Runner(compile_program, session, truth, tmp_path)
 
 
 @pytest.fixture
 def run_musl(session: Session, truth: Path, compile_program: Programs, tmp_path: Path) -> Both:
-    """The same as run_both, with a program that is linked with musl and the layer as it is shipped."""
+    """The same for a program of the other libc, with the layer as it is shipped."""
     need("musl-gcc")
-
-    def run(name: str, *arguments: str) -> None:
-        program = compile_program(name, compiler="musl-gcc", output=f"{name}-musl")
-        plain = subprocess.run([program, str(truth), *arguments], cwd=tmp_path, capture_output=True, timeout=60)
-        assert plain.returncode == 0, f"a wrong test: {name} fails on the plain system\n{plain.stderr.decode()}"
-        session.run(program, session.path().rstrip("/"), *arguments, cwd=tmp_path)
-
-    return run
+    return Runner(compile_program, session, truth, tmp_path, compiler="musl-gcc")

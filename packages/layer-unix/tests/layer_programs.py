@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,25 @@ class Programs:
             source = HERE / "programs" / f"{name}.c"
             subprocess.run([*command, *FLAGS, "-o", str(made), str(source), "-pthread", *extra], check=True)
         return str(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs test programs twice: on the plain system with the real directory, under the layer with the remote one."""
+
+    compiled: Programs
+    session: Session
+    truth: Path
+    folder: Path
+    compiler: str = "zig"
+
+    def __call__(self, name: str, *arguments: str) -> None:
+        """Run a program; both runs must end with 0, since the program asserts."""
+        program = self.compiled(name, compiler=self.compiler, output=f"{name}-{self.compiler}")
+        command = [program, str(self.truth), *arguments]
+        plain = subprocess.run(command, cwd=self.folder, capture_output=True, timeout=60, check=False)
+        assert plain.returncode == 0, f"a wrong test: {name} fails on the plain system\n{plain.stderr.decode()}"
+        self.session.run(program, self.session.path().rstrip("/"), *arguments, cwd=self.folder)
 
 
 def sanitize(session: Session) -> None:

@@ -206,12 +206,12 @@ class Remote:
     def _open(self, request: LayerRequest, payload: bytes) -> Answer:
         truth = self._truth(request, payload)
         flags = request.flags & (os.O_NOFOLLOW | os.O_DIRECTORY)
+        if truth.is_fifo():  # a writer that waits must see no reader come and go
+            reply = LayerReply(LayerOutcome.DONE, form=LayerForm.STREAM, stat=remote_stat(truth.stat()))
+            return Answer(reply, b"", [layer_standins.stream(truth)])
         fd = os.open(truth, flags | os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         status = os.fstat(fd)
         os.close(fd)
-        if stat.S_ISFIFO(status.st_mode):
-            reply = LayerReply(LayerOutcome.DONE, form=LayerForm.STREAM, stat=remote_stat(status))
-            return Answer(reply, b"", [layer_standins.stream(truth)])
         return self._hand_out(Path(os.path.realpath(truth)), status)
 
     def _stat(self, request: LayerRequest, payload: bytes) -> Answer:

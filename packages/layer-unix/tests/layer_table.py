@@ -39,6 +39,8 @@ def hash_path(path: bytes) -> int:
         word = int.from_bytes(path[at : at + 8], "little")
         value = (value ^ word) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
         value ^= value >> 32
+    value = value * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+    value ^= value >> 32
     return value or 1
 
 

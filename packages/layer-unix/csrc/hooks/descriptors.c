@@ -1,7 +1,8 @@
 /*
- * close and its kin, dup2, dup3: the layer's own descriptors are not the program's to close or to replace. Nothing
- * else is hooked here: duplicates need no code, since identity is the kernel's.
+ * close and its kin, dup2, dup3: the layer's own descriptors are not the program's to close or to replace. Duplicates
+ * need no more code, since identity is the kernel's; but for the one that libc reads without calling us.
  */
+#include "files.h"
 #include "hook.h"
 
 /* As if the number weren't open: EBADF. */
@@ -54,14 +55,35 @@ static void make_room(int from, int to)
 		layer_yield(to);
 }
 
+/*
+ * What comes to number 0 is read by libc, as `stdin`, without calling us. The original is what settles, so that both
+ * numbers keep sharing one offset.
+ */
+static bool may_become(int to, int from)
+{
+	return to != STDIN_FILENO || from < 0 || settle(from) == 0;
+}
+
+int hook_dup(int descriptor)
+{
+	int made = libc.dup(descriptor);
+	if (made == STDIN_FILENO)
+		settle_standard_input();
+	return made;
+}
+
 int hook_dup2(int from, int to)
 {
+	if (!may_become(to, from))
+		return -1;
 	make_room(from, to);
 	return libc.dup2(from, to);
 }
 
 int hook_dup3(int from, int to, int flags)
 {
+	if (!may_become(to, from))
+		return -1;
 	make_room(from, to);
 	return libc.dup3(from, to, flags);
 }

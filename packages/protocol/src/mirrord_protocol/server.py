@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import trio
@@ -100,14 +101,20 @@ class Service(Protocol):
         """
 
 
-async def serve(stream: trio.abc.Stream, *, token_digest: bytes, service: Service) -> Failure:
+Until = Callable[[], Awaitable[Failure]]
+
+
+async def serve(
+    stream: trio.abc.Stream, *, token_digest: bytes, service: Service, until: Until | None = None
+) -> Failure:
     """Serve one session from the first byte to the end; return why it ended. Closes the stream.
 
     `token_digest` is the SHA-256 of the session's token; nothing is done for a session before its token was checked.
-    A session that breaks the protocol ends by this, not by an exception.
+    A session that breaks the protocol ends by this, not by an exception. When `until` returns, the welcomed session is
+    told its failure as goodbye, and ends.
     """
     async with stream:
-        return await _Server(stream, service).run(token_digest)
+        return await _Server(stream, service, until).run(token_digest)
 
 
 def check(hello: Hello, token_digest: bytes) -> Failure | None:
@@ -132,11 +139,12 @@ class _Task:
 
 
 class _Server:
-    def __init__(self, stream: trio.abc.Stream, service: Service) -> None:
+    def __init__(self, stream: trio.abc.Stream, service: Service, until: Until | None) -> None:
         self.connection = AgentEnd(trio.current_time())
         self.driver = Driver(stream, self.connection, self._act, self._drained)
         self._stream = stream
         self._service = service
+        self._until = until
         self._nursery: trio.Nursery | None = None
         self._tasks: dict[int, _Task] = {}
         self._kept: set[int] = set()  # ids for which `closed` must be called
@@ -200,12 +208,17 @@ class _Server:
         try:
             async with trio.open_nursery() as self._nursery:
                 self.driver.carry_out(actions)
+                if self._until is not None:
+                    self._nursery.start_soon(self._end_with, self._until)
                 await self.driver.run()
                 self._nursery.cancel_scope.cancel()
         finally:
             for id_ in sorted(self._kept):
                 self._service.closed(id_)
         return self.driver.failure or Failure(FailureKind.GONE)
+
+    async def _end_with(self, until: Until) -> None:
+        await self.driver.close(await until())
 
     # ------------------------------------------------------------------------------------------ actions
 
@@ -242,6 +255,7 @@ class _Server:
             try:
                 await self._service.handle(id_, request, reply)
                 self.connection.finish(id_)
+                self.driver.wake()
             except OSError as error:
                 reply.fail(failure_of(error))
             except Exception:

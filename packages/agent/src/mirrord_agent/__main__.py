@@ -1,0 +1,78 @@
+"""The agent as a program: options, the target and its rights, then one session.
+
+All modules are loaded before rights are taken: the target's user may not be able to read them. No thread exists until
+the event loop runs, since a user namespace can only be entered by a process of one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from types import TracebackType
+
+import trio
+
+from mirrord_agent import __version__, options, server
+from mirrord_agent.log import Log
+from mirrord_agent.target.driver import HeldTarget, hold
+from mirrord_agent.target.machine import TargetRefused
+
+DEFECT = 70
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run an agent to the end of its session."""
+    chosen = options.parse(sys.argv[1:] if arguments is None else arguments)
+    log = Log(chosen.log_level, target=chosen.target_pid)
+
+    def on_defect(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        log("error", "a defect", exc_info=(kind, error, traceback))
+        os._exit(DEFECT)
+
+    sys.excepthook = on_defect
+    connection = _connection(chosen.connected_fd)
+    if connection is None:
+        print(f"mirrord-agent: descriptor {chosen.connected_fd} is no connected Unix stream socket", file=sys.stderr)
+        return 2
+    target: HeldTarget | TargetRefused
+    try:
+        target = hold(chosen.target_pid, chosen.target_start, before_change=log.load)
+    except TargetRefused as refusal:
+        target = refusal
+        log("warning", "the target can't be served", reason=str(refusal))
+
+    async def serve() -> None:
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
+        _tell_ready(chosen.target_pid, served=isinstance(target, HeldTarget))
+        failure = await server.run(stream, chosen.token_digest, target, log)
+        log("info", "the session has ended", kind=failure.kind.name.lower(), reason=failure.text)
+
+    trio.run(serve)
+    return 0
+
+
+def _connection(fd: int) -> socket.socket | None:
+    try:
+        connection = socket.socket(fileno=fd)
+    except OSError:
+        return None
+    try:
+        connection.getpeername()
+    except OSError:
+        return None
+    right = connection.family == socket.AF_UNIX and connection.type == socket.SOCK_STREAM
+    return connection if right else None
+
+
+def _tell_ready(pid: int, *, served: bool) -> None:
+    line = {"event": "ready", "version": __version__, "pid": os.getpid(), "target": pid, "served": served}
+    try:
+        os.write(1, json.dumps(line).encode() + b"\n")
+    except OSError:  # nobody listens, which is no reason not to serve
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A directory's entries with their stats."""

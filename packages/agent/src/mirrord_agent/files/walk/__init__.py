@@ -1,0 +1,1 @@
+"""How a path leads to a file below the target's root."""

@@ -1,0 +1,1 @@
+"""Whether a listed directory has changed."""

@@ -1,0 +1,1 @@
+"""Bindings to system calls that Python's os module lacks."""

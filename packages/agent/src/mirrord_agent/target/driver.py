@@ -1,0 +1,287 @@
+"""Finds the target, keeps what is needed of it, and takes its rights: done once, before any thread exists.
+
+What is decided about it is in machine.py. All descriptors are opened before rights are given up, and each refers to the
+target itself or to nothing: a process that gets the same PID later is never seen through them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import select
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mirrord_agent.kernel import driver as kernel
+from mirrord_agent.kernel.layouts import (
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    O_PATH,
+    PR_SET_DUMPABLE,
+    PR_SET_KEEPCAPS,
+    PR_SET_NO_NEW_PRIVS,
+    RESOLVE_IN_ROOT,
+)
+from mirrord_agent.target.machine import (
+    EnterHost,
+    EnterUser,
+    Keep,
+    Rights,
+    Step,
+    TakeIds,
+    TargetRefused,
+    below,
+    check_kernel,
+    check_process,
+    forbidden,
+    gone,
+    parse_stat,
+    parse_status,
+    plan,
+)
+from mirrord_protocol.values import FailureKind
+
+HOSTNAME_FILE = b"/etc/hostname"
+HOSTNAME_LIMIT = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldTarget:
+    """The target as the agent holds it, by descriptors."""
+
+    pid: int
+    process: int
+    """The target's folder in /proc."""
+    death: int
+    """A pidfd: readable when the target has ended."""
+    root: int
+    """Its root folder."""
+    memory: int
+    """Its `statm`: all zeros when it is about to end, before its mounts are taken apart."""
+    variables: int
+    """Its `environ`."""
+    user_id: int
+    group_id: int
+    name: bytes
+    hostname: bytes
+    working_directory: bytes
+    """As the target sees it."""
+    outside_root: bytes
+    """Its root as we see it: what /proc shows us of its paths begins with it."""
+    process_ids: tuple[int, ...]
+    """From its innermost PID namespace outwards."""
+    start: int
+
+
+def hold(pid: int, start: int, *, before_change: Callable[[], None]) -> HeldTarget:
+    """Open the target, and act with its rights from now on.
+
+    `before_change` is called before we become another user, who may see other files.
+
+    Raises:
+        TargetRefused: it can't be had; the text says why, and what would help.
+    """
+    known = kernel.machine_supported()
+    check_kernel(machine=platform.machine(), known_machine=known, openat2=known and _has_openat2())
+    try:
+        process = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        death = os.pidfd_open(pid)
+        # The folder was opened first: if it can still be read, the pidfd is of the same process.
+        check_process(pid, parse_stat(_read(process, "stat")), start)
+    except (FileNotFoundError, ProcessLookupError):
+        raise gone(pid) from None
+    try:
+        return _hold_parts(pid, start, process, death, before_change)
+    except (FileNotFoundError, ProcessLookupError):
+        raise gone(pid) from None
+    except PermissionError:
+        raise forbidden(pid, os.stat(process).st_uid, os.geteuid()) from None
+
+
+def _hold_parts(pid: int, start: int, process: int, death: int, before_change: Callable[[], None]) -> HeldTarget:
+    root = os.open("root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+    variables = os.open("environ", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    memory = os.open("statm", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    outside_root = os.readlink(b"root", dir_fd=process)
+    working_directory = below(outside_root, os.readlink(b"cwd", dir_fd=process))
+    name = _read(process, "comm").removesuffix(b"\n")
+    ids = parse_status(_read(process, "status"))[1]
+    hostname, rights = _take_rights(process, root, before_change)
+    return HeldTarget(
+        pid=pid,
+        process=process,
+        death=death,
+        root=root,
+        memory=memory,
+        variables=variables,
+        user_id=rights.uid,
+        group_id=rights.gid,
+        name=name,
+        hostname=hostname,
+        working_directory=working_directory or b"/",
+        outside_root=outside_root,
+        process_ids=tuple(reversed(ids)) or (pid,),
+        start=start,
+    )
+
+
+def alive(target: HeldTarget) -> bool:
+    """Whether the target lives and isn't about to end. Never waits."""
+    poll = select.poll()
+    poll.register(target.death, select.POLLIN)
+    if poll.poll(0):
+        return False
+    try:
+        return bool(os.pread(target.memory, 128, 0).strip(b"0 \n"))
+    except ProcessLookupError:
+        return False
+
+
+def environment(target: HeldTarget) -> bytes:
+    """Return what /proc/PID/environ holds now."""
+    try:
+        # After an exec the kept descriptor shows an empty past; our rights may not suffice to open the present one.
+        fd = os.open("environ", os.O_RDONLY | os.O_CLOEXEC, dir_fd=target.process)
+    except PermissionError:
+        return _read_all(target.variables)
+    try:
+        return _read_all(fd)
+    finally:
+        os.close(fd)
+
+
+# ---------------------------------------------------------------------------------------------- rights
+
+
+def _take_rights(process: int, root: int, before_change: Callable[[], None]) -> tuple[bytes, Rights]:
+    """Act with the target's rights from now on; return its hostname and those rights."""
+    hostname, its, done = None, Rights(0, 0, frozenset()), False
+    while not done:
+        its = parse_status(_read(process, "status"))[0]
+        steps = plan(
+            _our_rights(),
+            its,
+            other_user=_elsewhere(process, "ns/user"),
+            other_host=hostname is None and _elsewhere(process, "ns/uts"),
+            sees_all_ids=_sees_all_ids(),
+        )
+        if hostname is None and not _elsewhere(process, "ns/uts"):
+            hostname = os.fsencode(os.uname().nodename)
+        if any(isinstance(step, TakeIds | EnterUser) for step in steps):
+            before_change()
+        for step in steps:
+            if _carry_out(step, process):
+                hostname = os.fsencode(os.uname().nodename)
+            done = isinstance(step, Keep)
+    if hostname is None:
+        hostname = _named_hostname(root)
+    kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
+    kernel.prctl(PR_SET_DUMPABLE, 0)
+    return hostname, its
+
+
+def _carry_out(step: Step, process: int) -> bool:
+    """Take one step; whether our hostname is the target's now."""
+    match step:
+        case EnterUser():
+            _enter(process, "ns/user", CLONE_NEWUSER)
+        case EnterHost():
+            try:
+                _enter(process, "ns/uts", CLONE_NEWUTS)
+            except PermissionError:  # it may belong to another user namespace than the target does
+                return False
+            return True
+        case TakeIds(uid, gid, groups):
+            kernel.prctl(PR_SET_KEEPCAPS, 1)
+            _take_groups(groups)
+            try:
+                os.setresgid(gid, gid, gid)
+                os.setresuid(uid, uid, uid)
+            except OSError as error:
+                text = f"no permission to act as the target's user {uid} and group {gid}: {error.strerror}"
+                raise TargetRefused(FailureKind.FORBIDDEN, text) from None
+            kernel.capset(kernel.capget()[1])  # they left the effective set when the user id changed
+        case Keep(capabilities):
+            kernel.clear_ambient()
+            kernel.capset(capabilities)
+    return False
+
+
+def _take_groups(groups: frozenset[int]) -> None:
+    if groups == frozenset(os.getgroups()):
+        return
+    try:
+        os.setgroups(sorted(groups))
+    except PermissionError:
+        # A user namespace made by an ordinary user keeps its groups: what is left is this user's own.
+        if _sees_all_ids():
+            raise
+
+
+def _our_rights() -> Rights:
+    with open("/proc/thread-self/status", "rb") as file:
+        return parse_status(file.read())[0]
+
+
+def _sees_all_ids() -> bool:
+    with open("/proc/thread-self/uid_map", "rb") as file:
+        return file.read().split() == [b"0", b"0", b"4294967295"]
+
+
+def _elsewhere(process: int, name: str) -> bool:
+    """Whether the target is in another namespace than we are."""
+    ours, its = os.stat(f"/proc/thread-self/{name}"), os.stat(name, dir_fd=process)
+    return (ours.st_dev, ours.st_ino) != (its.st_dev, its.st_ino)
+
+
+def _enter(process: int, name: str, kind: int) -> None:
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    try:
+        kernel.setns(fd, kind)
+    finally:
+        os.close(fd)
+
+
+def _named_hostname(root: int) -> bytes:
+    """Return what the target's /etc/hostname says; empty if there is none."""
+    try:
+        fd = kernel.openat2(root, HOSTNAME_FILE, os.O_RDONLY | os.O_NONBLOCK, RESOLVE_IN_ROOT)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, HOSTNAME_LIMIT).partition(b"\n")[0].strip()
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def _has_openat2() -> bool:
+    try:
+        os.close(kernel.openat2(-100, b"/", O_PATH, RESOLVE_IN_ROOT))
+    except OSError as error:
+        if error.errno in {errno.ENOSYS, errno.EPERM}:
+            return False
+        raise
+    return True
+
+
+def _read(folder: int, name: str) -> bytes:
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return _read_all(fd)
+    finally:
+        os.close(fd)
+
+
+def _read_all(fd: int) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    while part := os.pread(fd, 1 << 16, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)

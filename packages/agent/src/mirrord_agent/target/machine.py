@@ -1,0 +1,202 @@
+"""What the target is, whether it can be served, and which rights to take for it: decisions about facts. No I/O.
+
+The facts come from /proc, by driver.py, which also carries the steps out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mirrord_agent.kernel.layouts import (
+    CAP_DAC_OVERRIDE,
+    CAP_DAC_READ_SEARCH,
+    CAP_FOWNER,
+    CAP_SETGID,
+    CAP_SETUID,
+    CAP_SYS_ADMIN,
+    CAP_SYS_PTRACE,
+    PF_EXITING,
+    PF_KTHREAD,
+)
+from mirrord_protocol.values import Failure, FailureKind
+
+FILE_CAPABILITIES = 1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH | 1 << CAP_FOWNER
+"""Those that decide which files may be read, and whether without changing their access times."""
+IDS_CAPABILITIES = 1 << CAP_SETUID | 1 << CAP_SETGID
+
+
+class TargetRefused(Exception):
+    """The target can't be served; `failure` says to a person why, and what would help."""
+
+    def __init__(self, kind: FailureKind, text: str) -> None:
+        super().__init__(text)
+        self.failure = Failure(kind, None, text)
+
+
+# ---------------------------------------------------------------------------------------------- facts
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What /proc/PID/stat says."""
+
+    name: bytes
+    state: str
+    flags: int
+    start: int
+    """In clock ticks since boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a process may do with files, from /proc/PID/status, as seen from the reader's user namespace."""
+
+    uid: int
+    gid: int
+    groups: frozenset[int]
+    effective: int = 0
+    permitted: int = 0
+
+
+def parse_stat(data: bytes) -> Process:
+    """Parse /proc/PID/stat. The name may hold anything, also parentheses and newlines."""
+    head, _, tail = data.rpartition(b")")
+    fields = tail.split()
+    return Process(head.partition(b"(")[2], fields[0].decode(), int(fields[6]), int(fields[19]))
+
+
+def parse_status(data: bytes) -> tuple[Rights, list[int]]:
+    """Parse /proc/PID/status: the rights over files, and the process's PIDs from the outermost namespace inwards."""
+    lines = dict(line.split(b":", 1) for line in data.splitlines() if b":" in line)
+    rights = Rights(
+        uid=int(lines[b"Uid"].split()[3]),
+        gid=int(lines[b"Gid"].split()[3]),
+        groups=frozenset(map(int, lines[b"Groups"].split())),
+        effective=int(lines[b"CapEff"], 16),
+        permitted=int(lines[b"CapPrm"], 16),
+    )
+    return rights, [int(pid) for pid in lines.get(b"NSpid", b"").split()]
+
+
+def below(root: bytes, text: bytes) -> bytes | None:
+    """Return a path as the target sees it, from one that /proc shows to us; None if it is outside the target's root."""
+    if root == b"/":
+        return text
+    if text == root:
+        return b"/"
+    return text[len(root) :] if text.startswith(root + b"/") else None
+
+
+# ---------------------------------------------------------------------------------------------- refusals
+
+
+def gone(pid: int) -> TargetRefused:
+    """Return the refusal of a process that isn't there."""
+    return TargetRefused(
+        FailureKind.GONE, f"there is no process {pid} any more: it has ended; start it again and name its new PID"
+    )
+
+
+def check_process(pid: int, process: Process, start: int) -> None:
+    """Raise TargetRefused unless it is the process that was meant and a program runs in it."""
+    if process.start != start:
+        text = f"process {pid} is not the one that was meant: that one has ended, and its PID was given to another"
+        raise TargetRefused(FailureKind.GONE, text)
+    if process.flags & PF_KTHREAD:
+        text = f"process {pid} is a thread of the kernel, with neither environment nor files: name a program's process"
+        raise TargetRefused(FailureKind.UNSUPPORTED, text)
+    if process.state in {"Z", "X"} or process.flags & PF_EXITING:
+        text = f"process {pid} has ended and only waits for its parent to notice; start it again and name its new PID"
+        raise TargetRefused(FailureKind.GONE, text)
+
+
+def forbidden(pid: int, uid: int, our_uid: int) -> TargetRefused:
+    """Return the refusal of a process that we may not look into."""
+    if uid == our_uid:
+        text = (
+            f"no permission to look into process {pid}, though it is the same user's: it has more rights than this "
+            "user, or hides itself; run mirrord as root"
+        )
+    else:
+        text = (
+            f"no permission to look into process {pid}: it belongs to user {uid}, and this is user {our_uid}; "
+            "run mirrord as root or as the same user"
+        )
+    return TargetRefused(FailureKind.FORBIDDEN, text)
+
+
+def check_kernel(*, machine: str, known_machine: bool, openat2: bool) -> None:
+    """Raise TargetRefused if this machine can't confine file access to the target's root."""
+    if not known_machine:
+        text = f"the agent doesn't run on machines of the type {machine}: x86_64 and aarch64 are supported"
+        raise TargetRefused(FailureKind.UNSUPPORTED, text)
+    if not openat2:
+        text = "files need the system call openat2: Linux 5.6 or newer, not blocked by a seccomp profile"
+        raise TargetRefused(FailureKind.UNSUPPORTED, text)
+
+
+# ---------------------------------------------------------------------------------------------- rights
+
+
+@dataclass(frozen=True, slots=True)
+class EnterUser:
+    """Enter the target's user namespace; then plan again, for its ids and our capabilities are others there."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnterHost:
+    """Enter the target's UTS namespace, where its hostname is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeIds:
+    """Become the target's user and groups, with our capabilities kept until `Keep`."""
+
+    uid: int
+    gid: int
+    groups: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Give up all capabilities but these."""
+
+    capabilities: int
+
+
+Step = EnterUser | EnterHost | TakeIds | Keep
+
+
+def plan(ours: Rights, its: Rights, *, other_user: bool, other_host: bool, sees_all_ids: bool) -> list[Step]:
+    """Return the steps from our rights to the target's; `EnterUser` is the last where there is one.
+
+    `sees_all_ids`: our user namespace is the machine's own, so ids that we see are the real ones. From there, they are
+    taken before entering the target's: an id that the target's namespace doesn't map can't be taken within.
+    """
+    take = TakeIds(its.uid, its.gid, its.groups)
+    differ = take != TakeIds(ours.uid, ours.gid, ours.groups)
+    may_take = not IDS_CAPABILITIES & ~ours.effective
+    if other_user:
+        return [take, EnterUser()] if differ and may_take and sees_all_ids else [EnterUser()]
+    steps: list[Step] = []
+    if other_host and ours.effective & 1 << CAP_SYS_ADMIN:
+        steps.append(EnterHost())
+    if differ and may_take:
+        steps.append(take)
+    elif ours.uid != its.uid:
+        text = (
+            f"no permission to act as the target's user {its.uid}: this agent lacks the capabilities SETUID and SETGID"
+        )
+        raise TargetRefused(FailureKind.FORBIDDEN, text)
+    return [*steps, Keep(kept(ours, its))]
+
+
+def kept(ours: Rights, its: Rights) -> int:
+    """Return the capabilities to keep: never one that the target lacks."""
+    keep = its.effective & FILE_CAPABILITIES
+    # The kernel shows /proc/PID/exe and its like to those with SYS_PTRACE, or with no fewer rights than the process.
+    if its.effective & 1 << CAP_SYS_PTRACE:
+        keep |= 1 << CAP_SYS_PTRACE
+    else:
+        keep |= its.permitted
+    return keep & ours.permitted

@@ -1,0 +1,42 @@
+"""`mirrord`: runs a command; an error becomes words on standard error and an exit code by its category."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mirrord_cli.commands.group import run
+from mirrord_cli.errors import INTERRUPTED, MirrordError
+from mirrord_cli.ui import Screen
+
+
+def main() -> int:
+    """Run the command line of this process; its exit code."""
+    try:
+        return run(sys.argv[1:])
+    except MirrordError as error:
+        failed = error
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last one to see it; it becomes a word for a person and a log
+        failed = _defect(error)
+    Screen(os.environ).error(failed)
+    return failed.exit_code
+
+
+def _defect(error: Exception) -> MirrordError:
+    import traceback
+
+    from mirrord_cli.launch.log import new_log
+
+    text = f"mirrord made a mistake of its own: {type(error).__name__}: {error}"
+    path = new_log(os.environb)
+    if path is None:
+        return MirrordError("us", text, "".join(traceback.format_exception(error)))
+    with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+        traceback.print_exception(error, file=file)
+    return MirrordError("us", text, f"Please report it, with the log: {os.fsdecode(path)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""`mirrord exec`: resolves the configuration, has a session started, and becomes the program."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from mirrord_cli.config.driver import DEFAULT_FILE, load
+from mirrord_cli.config.keys import all_keys
+from mirrord_cli.config.resolve import Resolved
+from mirrord_cli.config.target import EXAMPLE, target_name
+from mirrord_cli.environment import BUILT_IN, Wishes, merge
+from mirrord_cli.errors import MirrordError
+from mirrord_cli.launch import (
+    Found,
+    agent_command,
+    become,
+    find_program,
+    find_target,
+    new_log,
+    own_environment,
+    start_session,
+)
+from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Mode, Settings
+from mirrord_cli.ui import Screen, Summary
+from mirrord_layer_unix import library_path
+
+METAVARS = {
+    "target.path": "TARGET",
+    "feature.env.include": "NAMES",
+    "feature.env.exclude": "NAMES",
+    "feature.env.env_file": "FILE",
+    "feature.fs.mode": "MODE",
+    "skip_processes": "NAMES",
+}
+EPILOG = """\b
+All after PROGRAM belongs to it. NAMES are separated by semicolons.
+MODE is read, local or localwithoverrides.
+A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
+\b
+Each option has a variable, which it overrides; both override the file:
+  MIRRORD_IMPERSONATED_TARGET, MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
+  MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
+  MIRRORD_SKIP_PROCESSES
+\b
+Examples:
+  mirrord exec -t process/4711 -- python app.py
+  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- npm start
+  mirrord exec -f -q -- cat /srv/shop/config.json
+"""
+
+
+def _configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that the definition of the keys has."""
+    for key in reversed(list(all_keys())):
+        if key.option:
+            text = key.description.partition(". ")[0].replace("`", "").rstrip(".") + "."
+            several = key.path in METAVARS and METAVARS[key.path] == "NAMES"
+            command = click.option(
+                *key.option,
+                f"key_{key.path.replace('.', '__')}",
+                metavar=METAVARS[key.path],
+                help=text,
+                multiple=several,
+            )(command)
+    return command
+
+
+@click.command(
+    "exec",
+    epilog=EPILOG,
+    options_metavar="[OPTIONS]",
+    context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]},
+)
+@_configuration_options
+@click.option("-f", "--config-file", "file", is_flag=False, flag_value=DEFAULT_FILE, metavar="[FILE]",
+              help="A configuration file: .json, .toml, .yaml.")  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@click.argument("program", type=click.UNPROCESSED)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def exec_command(
+    *, program: str, arguments: tuple[str, ...], file: str | None, quiet: bool, **keys: str | tuple[str, ...] | None
+) -> None:  # fmt: skip
+    """Run PROGRAM with the environment and the files of a target."""
+    options = {
+        name.removeprefix("key_").replace("__", "."): value if isinstance(value, str) else ";".join(value)
+        for name, value in keys.items()
+        if value
+    }
+    own = own_environment()
+    if own.get(b"MIRRORD_LAYER"):
+        text = "This already runs under mirrord, and mirrord doesn't run inside itself."
+        raise MirrordError("you", text, "Start it from a shell that isn't under mirrord.")
+    variables = {os.fsdecode(name): os.fsdecode(value) for name, value in own.items()}
+    screen = Screen(variables, quiet=quiet)
+    resolved = load(options, variables, file)
+    for warning in resolved.warnings:
+        screen.warning(warning)
+    if resolved.target is None:
+        raise MirrordError("you", "No target is named.", f"{EXAMPLE} Give it with -t, or as `target` in a file.")
+    wishes = _wishes(resolved, own)
+    skipped = tuple(map(_bytes, resolved.skipped_programs))
+    found = find_program(os.fsencode(program), own.get(b"PATH"), frozenset(skipped))
+    settings = _settings(resolved, find_target(resolved.target), found, own, skipped)
+    with screen.waiting(f"starting a session with {target_name(resolved.target)}"):
+        started = start_session(settings, screen.progress)
+    remote = dict(
+        reversed(started.ready.environment)
+    )  # of a name that is there twice the first counts, as in getenv(3)
+    environment = merge(own, remote, wishes)
+    environment |= started.variables(settings.library, environment.get(b"LD_PRELOAD"))
+    screen.summary(
+        Summary(
+            target=f"{target_name(resolved.target)} ({os.fsdecode(started.ready.target_name)})",
+            variables=len(remote) if settings.environment.wanted else None,
+            mode=resolved.config.feature.fs.mode,
+            log=os.fsdecode(settings.log_path) if settings.log_path else None,
+        )
+    )
+    started.inherit()
+    become(found.path, [os.fsencode(program), *map(os.fsencode, arguments)], environment)
+
+
+def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
+    env = resolved.config.feature.env
+    file: Mapping[bytes, bytes] = {}
+    if env.env_file:
+        from mirrord_cli.environment.driver import read_env_file
+
+        file = read_env_file(env.env_file, own)
+    return Wishes(
+        file=file,
+        mapping={pattern: _bytes(value) for pattern, value in env.mapping.items()},
+        override={_bytes(name): _bytes(value) for name, value in env.override.items()},
+        unset=tuple(map(_bytes, env.unset)),
+    )
+
+
+def _settings(
+    resolved: Resolved, target: LocalTarget, found: Found, own: Mapping[bytes, bytes], skipped: tuple[bytes, ...]
+) -> Settings:
+    env, fs = resolved.config.feature.env, resolved.config.feature.fs
+    temporary = own.get(b"TMPDIR", b"")
+    temporary = _clean(temporary) if os.path.isabs(temporary) else b"/tmp"
+    return Settings(
+        target=target,
+        agent_command=agent_command(own),
+        files=FileRules(
+            mode=Mode(fs.mode),
+            read_only=tuple(fs.read_only),
+            local=tuple(fs.local),
+            not_found=tuple(fs.not_found),
+            mapping=tuple(fs.mapping.items()),
+            home=_home(own),
+            working_directory=_working_directory(),
+            temporary=temporary,
+            executable=found.file,
+        ),
+        environment=EnvironmentRules(
+            wanted=env.exclude != ["*"],
+            include=tuple(map(_bytes, env.include)),
+            exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
+        ),
+        skipped_programs=skipped,
+        library=os.fsencode(_library()),
+        time_to_live=fs.cache_ttl,
+        temporary_directory=temporary,
+        log_path=new_log(own),
+        user_id=os.geteuid(),
+    )
+
+
+def _library() -> str:
+    try:
+        return str(library_path())
+    except FileNotFoundError as error:
+        raise MirrordError("us", f"The layer is missing: {error}.", "Install mirrord again.") from None
+
+
+def _home(own: Mapping[bytes, bytes]) -> bytes:
+    home = own.get(b"HOME", b"")
+    if not os.path.isabs(home):
+        try:
+            home = os.fsencode(pwd.getpwuid(os.getuid()).pw_dir)
+        except KeyError:  # a user without an entry, as containers have them
+            home = b"/"
+    return _clean(home)
+
+
+def _working_directory() -> bytes:
+    try:
+        return _clean(os.getcwdb())
+    except OSError as error:
+        text = f"The working directory can't be used: {error.strerror}."
+        raise MirrordError("you", text, "Change to a folder that exists.") from None
+
+
+def _clean(path: bytes) -> bytes:
+    return b"/" + os.path.normpath(path).lstrip(b"/")
+
+
+def _bytes(text: str) -> bytes:
+    """Return a text of an option or a file as this system has it, or in UTF-8 where its locale has no such letters."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")

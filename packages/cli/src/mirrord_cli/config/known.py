@@ -1,0 +1,121 @@
+"""Keys, variables, options, commands and kinds of targets of mirrord that aren't built here yet.
+
+They are refused by name, so that nobody takes them for mistyped ones or believes that they have an effect. What is
+built is in keys.py; a test sees to it that nothing is in both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TREE = """
+accept_invalid_certificates operator multi_cluster api profile kubeconfig kube_context sip_binaries skip_sip telemetry
+use_proxy key traceparent baggage
+startup_retry: min_ms max_ms max_retries
+ci: output_dir
+target: namespace container pod deployment rollout job cron_job stateful_set service replica_set labels
+target.path: container pod deployment rollout job cron_job stateful_set service replica_set labels
+agent: annotations check_out_of_pods clean_iptables_on_start communication_timeout disable_mesh_sidecar_injection
+  disabled_capabilities ephemeral exclude_from_mesh external_ip_fix flush_connections http_detection_timeout image
+  image_pull_policy image_pull_secrets inject_headers jaq_time_limit json_log labels log_level max_body_buffer_size
+  max_body_buffer_timeout metrics namespace nftables node_selector override_cache_control priority_class privileged
+  resources security_context service_account startup_timeout tolerations ttl dns
+agent.dns: attempts timeout
+agent.image: registry tag
+feature: network hostname magic copy_target split_queues db_branches preview
+feature.env: load_from_process
+feature.fs: read_write readonly_file_buffer
+feature.magic: aws auto_mount turbo
+feature.network: incoming outgoing dns ipv6
+feature.network.dns: enabled filter
+feature.network.incoming: mode port_mapping listen_ports ignore_ports ports ignore_localhost on_concurrent_steal
+  http_filter tls_delivery https_delivery
+feature.network.incoming.http_filter: header_filter path_filter method_filter body_filter header_filter_jq all_of
+  any_of ports
+feature.network.outgoing: tcp udp ignore_localhost filter unix_streams
+feature.copy_target: enabled scale_down exclude_containers exclude_init_containers
+feature.preview: image ttl_mins ttl_secs creation_timeout_secs replicas labels idle config_mounts secret_mounts
+container: cli_image cli_extra_args cli_prevent_cleanup cli_image_lib_path cli_tls_path override_host_ip
+  host_gateway_detection platform
+internal_proxy: start_idle_timeout idle_timeout socket_timeout ping_interval log_level json_log log_destination
+  process_logging_interval
+external_proxy: tls_enable start_idle_timeout idle_timeout host_ip log_level log_destination json_log
+experimental: tcp_ping4_mock trust_any_certificate enable_exec_hooks_linux hide_ipv6_interfaces disable_reuseaddr
+  use_dev_null idle_local_http_connection_timeout ignore_system_proxy_config browser_extension_config
+  sip_log_destination non_blocking_tcp_connect dlopen_cgo latency applev sip_utils go_asmcgocall guard_std_fds
+experimental.latency: transmit_delay receive_delay
+"""
+BUILT = {"target", "target.path", "feature", "feature.env", "feature.fs"}
+"""Sections of the tree above that exist; some of their keys don't."""
+
+
+def _keys() -> frozenset[str]:
+    found, section = set[str](), ""
+    for line in _TREE.strip().splitlines():
+        head, colon, rest = line.rpartition(":")
+        if not line.startswith(" "):
+            section = head if colon else ""
+            found |= {section} - {""} - BUILT
+        found |= {f"{section}.{name}" if section else name for name in rest.split()}
+    return frozenset(found)
+
+
+KEYS = _keys()
+"""Dotted, from the top of the file."""
+
+ALREADY_SO: dict[str, tuple[Any, ...]] = {
+    "accept_invalid_certificates": (False,),
+    "operator": (False,),
+    "multi_cluster": (False,),
+    "api": (False,),
+    "telemetry": (False,),
+    "feature.hostname": (False,),
+    "feature.copy_target": (False,),
+    "feature.network": (False,),
+    "feature.network.incoming": (False, "off"),
+    "feature.network.incoming.mode": ("off",),
+    "feature.network.outgoing": (False,),
+    "feature.network.outgoing.tcp": (False,),
+    "feature.network.outgoing.udp": (False,),
+    "feature.network.dns": (False,),
+    "feature.network.dns.enabled": (False,),
+    "feature.network.ipv6": (False,),
+    "feature.magic.auto_mount": (False,),
+    "feature.magic.turbo": (False,),
+    "feature.env.load_from_process": (False,),
+    "feature.fs.read_write": ([], ""),
+}
+"""Values that ask for what mirrord does without the key. They are taken: a file that switches the rest off is right."""
+
+TARGETS = (
+    "targetless", "pod", "deployment", "deploy", "rollout", "job", "cronjob", "statefulset", "service", "replicaset",
+    "label", "container",
+)  # fmt: skip
+"""What a target's name begins with."""
+
+MODES = ("write",)
+"""Values of `feature.fs.mode`."""
+
+COMMANDS = (
+    "container", "dump", "port-forward", "ls", "completions", "diagnose", "session", "sessions", "kill", "ui", "wizard",
+    "chaos", "up", "ci", "preview", "subscribe", "queues", "qs", "db-branches", "operator", "fix", "newsletter", "teams",
+    "vpn", "ext", "container-ext", "extract", "attach",
+)  # fmt: skip
+
+OPTIONS = (
+    "--target-namespace", "-n", "--steal", "--no-remote-dns", "--no-outgoing", "--no-tcp-outgoing", "--no-udp-outgoing",
+    "--accept-invalid-certificates", "-c", "--agent-namespace", "-a", "--agent-log-level", "-l", "--agent-image", "-i",
+    "--agent-ttl", "--agent-startup-timeout", "--ephemeral-container", "-e", "--context", "--key", "-k",
+    "--no-telemetry", "--disable-version-check",
+)  # fmt: skip
+"""Of `mirrord exec`."""
+
+VARIABLES = (
+    "MIRRORD_ACCEPT_INVALID_CERTIFICATES", "MIRRORD_AGENT_IMAGE", "MIRRORD_AGENT_IMAGE_REGISTRY",
+    "MIRRORD_AGENT_IMAGE_TAG", "MIRRORD_AGENT_NAMESPACE", "MIRRORD_AGENT_RUST_LOG", "MIRRORD_AGENT_STARTUP_TIMEOUT",
+    "MIRRORD_AGENT_TCP_STEAL_TRAFFIC", "MIRRORD_AGENT_TTL", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS",
+    "MIRRORD_EPHEMERAL_CONTAINER", "MIRRORD_FILE_OPS", "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS",
+    "MIRRORD_KEY", "MIRRORD_KUBECONFIG", "MIRRORD_KUBE_CONTEXT", "MIRRORD_MULTI_CLUSTER", "MIRRORD_OPERATOR_ENABLE",
+    "MIRRORD_REMOTE_DNS", "MIRRORD_TARGET_NAMESPACE", "MIRRORD_TCP_OUTGOING", "MIRRORD_UDP_OUTGOING",
+)  # fmt: skip
+"""They have no effect, and whoever set them is told so."""

@@ -1,0 +1,25 @@
+"""What happens between a decided configuration and the running program: all of it is input and output.
+
+target.py and program.py look at what is to be used, session.py starts the session, image.py becomes the program.
+commands/exec.py calls them in this order.
+"""
+
+from __future__ import annotations
+
+from mirrord_cli.launch.image import become, own_environment
+from mirrord_cli.launch.log import new_log
+from mirrord_cli.launch.program import Found, find_program
+from mirrord_cli.launch.session import Started, agent_command, start_session
+from mirrord_cli.launch.target import find_target
+
+__all__ = [
+    "Found",
+    "Started",
+    "agent_command",
+    "become",
+    "find_program",
+    "find_target",
+    "new_log",
+    "own_environment",
+    "start_session",
+]

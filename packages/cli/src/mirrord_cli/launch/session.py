@@ -1,0 +1,158 @@
+"""Starts the session: a process of its own session and without a parent, that is forgotten by everyone but its link.
+
+A plain child would be reaped by the program's `wait()`, and would hold the pipe of a `$(...)` open. So it is forked
+twice, before this process has any thread, and keeps nothing of ours but its two sockets.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import shlex
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from mirrord_cli.errors import MirrordError
+from mirrord_cli.session.settings import Settings
+from mirrord_cli.session.status import Failed, Progress, Ready, StatusReader
+from mirrord_layer_unix import ABI
+
+LOWEST = 900  # as the layer's LAYER_LOWEST: high, but below the usual limit of 1024
+COMMAND = "MIRRORD_AGENT_COMMAND"
+"""For the project's own benchmarks: a command to start agents with, so that one can stand behind a delay."""
+RECEIVE = 1 << 16
+AGAIN = "Try again; if it stays, the log has the rest."
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A session that is ready for programs."""
+
+    ready: Ready
+    link: int
+    """The program's end of the link; not inherited until `inherit` was called. So is the next."""
+    table: int
+
+    def variables(self, library: bytes, preloaded: bytes | None) -> dict[bytes, bytes]:
+        """Return what a program's environment needs to have the layer, beside what it preloads already."""
+        parts = [ABI, self.link, os.fstat(self.link).st_ino, self.table, os.fstat(self.table).st_ino]
+        return {
+            b"MIRRORD_LAYER": b":".join(b"%d" % part for part in parts) + b":" + self.ready.socket_name,
+            b"LD_PRELOAD": (preloaded + b":" if preloaded else b"") + library,
+        }
+
+    def inherit(self) -> None:
+        """Let the program have the link and the table. The last thing to do before it is executed."""
+        for descriptor in (self.link, self.table):
+            os.set_inheritable(descriptor, True)
+
+
+def agent_command(environment: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """Return what starts an agent on this machine."""
+    if given := environment.get(COMMAND.encode()):
+        return tuple(shlex.split(os.fsdecode(given)))
+    return (sys.executable, "-P", "-m", "mirrord_agent")
+
+
+def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
+    """Start a session and wait until it is ready; `report` is told in a few words what it is waiting for.
+
+    Raises:
+        MirrordError: It didn't become ready.
+    """
+    try:
+        ours, its = (_high(end.detach()) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        status, its_status = (_high(end.detach()) for end in socket.socketpair())
+    except OSError as error:
+        text = f"mirrord needs a few file descriptors to start a session ({error.strerror})."
+        raise MirrordError("you", text, "Raise the limit: ulimit -n 1024.") from None
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it was closed when we were started
+            stream.flush()
+    child = os.fork()
+    if child == 0:
+        _leave(settings, its, its_status)
+    os.close(its)
+    os.close(its_status)
+    os.waitpid(child, 0)
+    with socket.socket(fileno=status) as connection:
+        ready, descriptors = _wait_ready(connection, settings, report)
+    if len(descriptors) != 1:
+        text = "There is no file descriptor left for the session's table."
+        raise MirrordError("you", text, "Raise the limit: ulimit -n 1024.")
+    return Started(ready, ours, _high(descriptors[0]))
+
+
+def _high(descriptor: int) -> int:
+    """Move a descriptor to where it isn't in the program's way, not even where standard streams are closed."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    lowest = LOWEST if limit == resource.RLIM_INFINITY or limit > LOWEST + 8 else max(3, limit - 8)
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
+    finally:
+        os.close(descriptor)
+
+
+def _wait_ready(
+    connection: socket.socket, settings: Settings, report: Callable[[str], None]
+) -> tuple[Ready, list[int]]:
+    reader, descriptors = StatusReader(), list[int]()
+    while True:
+        data, received, _, _ = socket.recv_fds(connection, RECEIVE, 1)
+        descriptors += received
+        if not data:
+            log = f" Its log: {os.fsdecode(settings.log_path)}" if settings.log_path else ""
+            raise MirrordError("us", f"The session ended before it was ready.{log}", AGAIN)
+        for message in reader.feed(data):
+            match message:
+                case Progress(text):
+                    report(text)
+                case Failed(category, text, next_step):
+                    raise MirrordError(category, text, next_step)
+                case Ready():
+                    return message, descriptors
+
+
+def _leave(settings: Settings, link: int, status: int) -> NoReturn:
+    """In the first child: become the session, never to return to what the command line was doing."""
+    code = 70
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        _keep_only(settings, link, status)
+        from mirrord_cli.session.server import run
+
+        run(settings, link, status)
+        code = 0
+    except Exception:  # noqa: BLE001 - nobody above may see it; standard error is the log
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _keep_only(settings: Settings, link: int, status: int) -> None:
+    """Give back all that was inherited: descriptors, folder, signal mask, the command line's handlers."""
+    null = os.open(os.devnull, os.O_RDWR)
+    log = os.open(settings.log_path, os.O_WRONLY | os.O_APPEND) if settings.log_path else null
+    for number, source in enumerate((null, null, log)):
+        os.dup2(source, number)
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) not in {link, status}:
+            with suppress(OSError):  # the listing's own
+                os.close(int(name))
+    os.chdir("/")
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with open("/proc/self/comm", "wb", buffering=0) as file:
+        file.write(b"mirrord-session")

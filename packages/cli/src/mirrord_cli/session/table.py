@@ -1,0 +1,198 @@
+"""The shared table: its layout and what the session writes into it, over memory that the driver made. No I/O.
+
+docs/layer.md has the page on it; packages/layer-unix/csrc/table.c reads it, in other processes and meanwhile. Every
+field is zero until it is written, once, and a slot's hash comes last: a reader that sees half of a slot compares a
+text that isn't there yet, and asks.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from mirrord_cli.session.prefixes import Prefix
+from mirrord_cli.session.settings import FileRules, Mode
+
+SLOTS: Final = 1 << 16
+"""A quarter of them may be used; 16,384 are all the files that a large program has outside of local folders."""
+ROOM: Final = 2 << 20
+"""Bytes for the paths of slots. Like the slots, they are memory only once they are written to."""
+
+_HEADER: Final = struct.Struct("<8sIIQQQIIIIIIIIII")
+_PREFIX: Final = struct.Struct("<8sIHBB")
+_SLOT: Final = struct.Struct("<QIHBB")
+_MAGIC: Final = b"MIRRORDT"
+_VERSION: Final = 1
+_WATCHED, _FILES, _DIRECTORIES = 44 // 4, 48 // 4, 52 // 4
+_STEPS: Final = 32
+_LONGEST: Final = 4096
+_64_BITS: Final = (1 << 64) - 1
+
+
+class TableFlag(enum.IntFlag):
+    """What layers do with all paths."""
+
+    NONE = 0
+    OFF = 1
+    """Every path is local."""
+    CHANGES_ASK = 2
+    """Calls that change a path ask where to do it."""
+    RELATIVE_ASK = 4
+    """Relative paths in local directories are asked about."""
+
+
+class SlotFlag(enum.IntFlag):
+    """For which calls a path is known to be local."""
+
+    READ = 1
+    CHANGE = 2
+
+
+class Devices(NamedTuple):
+    """The devices (st_dev) of stand-ins."""
+
+    memory: int
+    temporary: int
+    directory: int
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """What a table will hold; tells how much memory to make for it."""
+
+    prefixes: tuple[Prefix, ...]
+    names: bytes
+    name_count: int
+    slots: int
+    room: int
+
+    @property
+    def slot_offset(self) -> int:
+        return _HEADER.size + _PREFIX.size * len(self.prefixes)
+
+    @property
+    def name_offset(self) -> int:
+        return self.slot_offset + _SLOT.size * self.slots
+
+    @property
+    def text_offset(self) -> int:
+        return self.name_offset + len(self.names)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole."""
+        return -(-(self.text_offset + sum(len(prefix.text) for prefix in self.prefixes) + self.room) // 8) * 8
+
+
+def plan_table(
+    prefixes: Iterable[Prefix], skipped_programs: Sequence[bytes], *, slots: int = SLOTS, room: int = ROOM
+) -> TablePlan:
+    """Plan a table; names and prefixes that no path can have are left out.
+
+    Args:
+        prefixes: What layers may decide alone (`derive_prefixes`).
+        skipped_programs: Base names of programs in which the layer stays inert.
+        slots: A power of two.
+        room: Bytes for the paths of slots.
+    """
+    names = [name for name in skipped_programs if len(name) <= _LONGEST]
+    texts = sorted(
+        (prefix for prefix in prefixes if len(prefix.text) <= _LONGEST), key=lambda prefix: -len(prefix.text)
+    )
+    encoded = b"".join(len(name).to_bytes(2, "little") + name for name in names)
+    return TablePlan(tuple(texts), encoded, len(names), slots, room)
+
+
+def table_flags(files: FileRules) -> TableFlag:
+    """Return what these rules mean for all paths."""
+    if files.mode is Mode.LOCAL:
+        return TableFlag.OFF
+    flags = TableFlag.NONE
+    if files.mapping or files.not_found:
+        flags |= TableFlag.CHANGES_ASK
+    if files.not_found:
+        flags |= TableFlag.RELATIVE_ASK
+    return flags
+
+
+class Table:
+    """A table in memory that layers have mapped.
+
+    Args:
+        memory: `plan.size` bytes, all zero, that stay where they are as long as this lives.
+        plan: From `plan_table`.
+        devices: Of the stand-ins.
+        flags: From `table_flags`.
+    """
+
+    def __init__(self, memory: memoryview, plan: TablePlan, devices: Devices, flags: TableFlag) -> None:
+        self._bytes = memory[: plan.size]
+        self._words = self._bytes.cast("I")
+        self._longs = self._bytes.cast("Q")  # written at once, not byte by byte
+        self._slots, self._slot_offset = plan.slots, plan.slot_offset
+        self._left = plan.slots // 4
+        self._text_at = plan.text_offset
+        self._bytes[plan.name_offset : plan.text_offset] = plan.names
+        for index, prefix in enumerate(plan.prefixes):
+            text = self._put_text(prefix.text)
+            entry = (prefix.text[:8].lower(), text, len(prefix.text), prefix.verdict, True)
+            _PREFIX.pack_into(self._bytes, _HEADER.size + index * _PREFIX.size, *entry)
+        counts = (len(plan.prefixes), _HEADER.size, plan.slots, plan.slot_offset, plan.name_count, plan.name_offset)
+        _HEADER.pack_into(self._bytes, 0, _MAGIC, _VERSION, plan.size, *devices, flags, 0, 0, 0, *counts)
+
+    def add_slot(self, path: bytes, flags: SlotFlag) -> bool:
+        """Tell layers that a cleaned path is local for some calls, beside what they were told before.
+
+        Return whether it was: a full table takes no more, and layers go on asking.
+        """
+        value = hash_path(path)
+        for step in range(_STEPS):
+            at = self._slot_offset + (value + step) % self._slots * _SLOT.size
+            found, text, length, known, _ = _SLOT.unpack_from(self._bytes, at)
+            if found == value and self._bytes[text : text + length] == path:
+                self._bytes[at + 14] = known | flags
+                return True
+            if not found:
+                if not self._left or len(path) > _LONGEST or self._text_at + len(path) > len(self._bytes):
+                    return False
+                self._left -= 1
+                _SLOT.pack_into(self._bytes, at, 0, self._put_text(path), len(path), flags, 0)
+                self._longs[at // 8] = value
+                return True
+        return False
+
+    def count_file(self) -> None:
+        """Say that a file is handed out; before it is."""
+        self._words[_FILES] += 1
+
+    def count_directory(self) -> None:
+        """Say that a directory is handed out; before it is."""
+        self._words[_DIRECTORIES] += 1
+
+    def count_watched(self, change: int) -> None:
+        """Say that a file whose reads have to wait or ask is handed out, before it is (1), or no longer is one (-1)."""
+        self._words[_WATCHED] += change
+
+    def close(self) -> None:
+        """Let go of the memory, which can't be unmapped before. Nothing may be called after it."""
+        self._words.release()
+        self._longs.release()
+        self._bytes.release()
+
+    def _put_text(self, text: bytes) -> int:
+        at = self._text_at
+        self._bytes[at : at + len(text)] = text
+        self._text_at += len(text)
+        return at
+
+
+def hash_path(path: bytes) -> int:
+    """Return what a slot is found by; never 0."""
+    value = len(path)
+    for at in range(0, len(path) + 8, 8):  # the last is empty, and mixes what the one before it brought
+        value = (value ^ int.from_bytes(path[at : at + 8], "little")) * 0x9E3779B97F4A7C15 & _64_BITS
+        value ^= value >> 32
+    return value or 1

@@ -1,0 +1,69 @@
+"""The words and their layout: summary, errors, progress. Plain text in, lines out; colours only if asked for."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from mirrord_cli.errors import MirrordError
+
+FIRST = "mirrord: "
+RED, YELLOW, BOLD, DIM, NORMAL = "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"
+FILES = {
+    "read": "read from {target}; changes stay on this machine",
+    "localwithoverrides": "this machine's, but for the patterns of feature.fs",
+    "local": "this machine's",
+}
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What a person wants to know when the program starts."""
+
+    target: str
+    variables: int | None
+    """How many came from the target; None if none were asked for."""
+    mode: str
+    log: str | None
+
+
+def summary_lines(summary: Summary, *, colour: bool) -> list[str]:
+    """Lay the summary out."""
+    if summary.variables is None:
+        environment = "this machine's"
+    else:
+        count = "1 variable" if summary.variables == 1 else f"{summary.variables} variables"
+        environment = f"{count} from the target"
+    rows = {
+        "target": summary.target,
+        "environment": environment,
+        "files": FILES[summary.mode].format(target="the target"),
+    }
+    if summary.log:
+        rows["log"] = summary.log
+    return [f"  {_in(DIM, f'{name:<13}', colour=colour)}{_printable(text)}" for name, text in rows.items()]
+
+
+def error_lines(error: MirrordError, *, colour: bool) -> list[str]:
+    """Lay an error out: the cause, then what to do."""
+    first, *more = error.text.splitlines() or [""]
+    blank = " " * len(FIRST)
+    lines = [_in(RED + BOLD, FIRST, colour=colour) + _printable(first)]
+    return lines + [blank + _printable(line) for line in (*more, *error.next_step.splitlines())]
+
+
+def warning_line(text: str, *, colour: bool) -> str:
+    """Lay a warning out."""
+    return _in(YELLOW, FIRST, colour=colour) + _printable(text)
+
+
+def progress_line(text: str, *, colour: bool) -> str:
+    """Lay out what is being waited for."""
+    return _in(DIM, f"  {_printable(text)} ...", colour=colour)
+
+
+def _in(code: str, text: str, *, colour: bool) -> str:
+    return f"{code}{text}{NORMAL}" if colour else text
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would obey: names of files and processes may hold anything."""
+    return "".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else ascii(c)[1:-1] for c in text)

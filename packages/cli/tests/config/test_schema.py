@@ -1,0 +1,47 @@
+"""The JSON schema says what the loader takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mirrord_cli.config.keys import all_keys
+from mirrord_cli.config.schema import schema
+
+
+def properties(value: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Every key that a schema knows, by its path."""
+    found: dict[str, Any] = {}
+    for shape in [value, *value.get("anyOf", [])]:
+        for name, inner in shape.get("properties", {}).items():
+            path = f"{above}.{name}" if above else name
+            found |= {path: inner} | properties(inner, path)
+    return found
+
+
+def test_it_has_every_key_with_its_description() -> None:
+    found = properties(schema())
+    for key in all_keys():
+        assert found[key.path]["description"] == key.description
+    assert set(found) - {key.path for key in all_keys()} == {"target.process", "target.path.process"}
+
+
+def test_it_is_json() -> None:
+    assert json.loads(json.dumps(schema())) == schema()
+
+
+def test_sections_take_no_other_keys() -> None:
+    assert schema()["additionalProperties"] is False
+    assert properties(schema())["feature"]["additionalProperties"] is False
+
+
+def test_shorthands_and_defaults() -> None:
+    found = properties(schema())
+
+    assert {"type": "boolean"} in found["feature.env"]["anyOf"]
+    assert [shape.get("type") for shape in found["feature.fs"]["anyOf"]] == ["object", "boolean", "string"]
+    assert found["feature.fs.mode"]["enum"] == ["read", "local", "localwithoverrides"]
+    assert found["feature.fs.mode"]["default"] == "read"
+    assert [shape["type"] for shape in found["skip_processes"]["anyOf"]] == ["string", "array"]
+    assert found["feature.env.mapping"]["additionalProperties"] == {"type": "string"}
+    assert found["skip_build_tools"]["default"] is True

@@ -1,0 +1,199 @@
+"""What files may say, shorthands included, and each mistake with its path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirrord_cli.config import known
+from mirrord_cli.config.keys import Config, all_keys
+from mirrord_cli.config.resolve import said_of
+from mirrord_cli.config.tree import overlay, read_tree, suggest
+
+
+def values(tree: Any) -> dict[str, Any]:
+    reading = read_tree(tree)
+    assert reading.problems == []
+    return reading.values
+
+
+def problems(tree: Any) -> list[str]:
+    return [problem.text for problem in read_tree(tree).problems]
+
+
+@pytest.mark.parametrize(
+    ("tree", "same"),
+    [
+        ({"target": "process/1"}, {"target": {"path": "process/1"}}),
+        ({"target": {"process": 1}}, {"target": {"path": "process/1"}}),
+        ({"target": {"path": {"process": "1"}}}, {"target": {"path": "process/1"}}),
+        ({"feature": {"env": True, "fs": True}}, {"feature": {"env": {}, "fs": {}}}),
+        ({"feature": {"env": False}}, {"feature": {"env": {"exclude": ["*"]}}}),
+        ({"feature": {"fs": False}}, {"feature": {"fs": {"mode": "local"}}}),
+        ({"feature": {"fs": "localwithoverrides"}}, {"feature": {"fs": {"mode": "localwithoverrides"}}}),
+        ({"skip_processes": "sh"}, {"skip_processes": ["sh"]}),
+        ({"skip_processes": ""}, {"skip_processes": []}),
+        ({"skip_processes": None, "feature": None}, {}),
+        ({"feature": {"fs": {"cache_ttl": 0}}}, {"feature": {"fs": {"cache_ttl": 0}}}),
+    ],
+)
+def test_shorthands(tree: Any, same: Any) -> None:
+    assert values(tree) == same
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ([], "must be an object with keys, not a list"),
+        ({"feature": {"evn": 1}}, "There is no key feature.evn. Did you mean feature.env?"),
+        ({"fs": "read"}, "There is no key fs. Did you mean feature.fs?"),
+        ({"feature": {"fs": {"readonly": []}}}, "Did you mean feature.fs.read_only?"),
+        ({"feature": {"netwrok": 1}}, "Did you mean feature.network? (That is not supported yet.)"),
+        ({"qqqqq": 1}, "There is no key qqqqq."),
+        ({1: 1}, "There is no key 1."),
+        ({"agent": {"image": "x"}}, "agent is not supported yet."),
+        (
+            {"feature": {"network": {"incoming": {"mode": "steal"}}}},
+            "feature.network.incoming.mode is not supported yet.",
+        ),
+        ({"feature": {"network": True}}, "feature.network is not supported yet."),
+        ({"feature": {"network": {"nonsense": 1}}}, "There is no key feature.network.nonsense."),
+        ({"feature": {"fs": {"mode": "write"}}}, "feature.fs.mode: 'write' is not supported yet"),
+        ({"feature": {"fs": "write"}}, "feature.fs.mode: 'write' is not supported yet"),
+        ({"feature": {"fs": {"read_write": ["/srv"]}}}, "feature.fs.read_write is not supported yet."),
+        ({"feature": {"fs": 3}}, "must be an object with keys, true or false or a mode, not the number 3."),
+        ({"feature": {"fs": {"mode": True}}}, "must be 'read', 'local' or 'localwithoverrides', not true"),
+        ({"feature": {"fs": {"local": [1]}}}, "feature.fs.local[0] must be a string, not the number 1."),
+        ({"feature": {"fs": {"local": {}}}}, "feature.fs.local[0] must be a string, not an object."),
+        ({"feature": {"fs": {"mapping": []}}}, "feature.fs.mapping must be an object of strings, not a list."),
+        ({"feature": {"fs": {"cache_ttl": -1}}}, "between 0 and 86400 seconds, not -1."),
+        ({"feature": {"fs": {"cache_ttl": float("nan")}}}, "between 0 and 86400"),
+        ({"feature": {"fs": {"cache_ttl": True}}}, "must be a number of seconds, not true."),
+        (
+            {"feature": {"env": {"override": {"PORT": 80}}}},
+            "feature.env.override.PORT must be a string, not the number 80.",
+        ),
+        ({"feature": {"env": {"override": {"A": "\0"}}}}, "feature.env.override.A holds a NUL"),
+        ({"feature": {"env": {"override": {"A": "\ud800"}}}}, "lone surrogate"),
+        ({"feature": {"env": {"env_file": 1}}}, "feature.env.env_file must be a string, not the number 1."),
+        ({"skip_build_tools": "no"}, "skip_build_tools must be true or false, not 'no'."),
+        ({"target": {"pod": "x"}}, "target.pod is not supported yet."),
+        ({"target": {"path": {"pod": "x"}}}, "target.path.pod is not supported yet."),
+        ({"target": {"path": {}}}, "target.path names no target."),
+        ({"target": {"path": {"process": True}}}, "target.path.process must be a number, not true."),
+        ({"target": {"path": {"proces": 1}}}, "There is no key target.path.proces."),
+        ({"target": 5}, "target must be an object with keys or a target, not the number 5."),
+    ],
+)
+def test_mistakes(tree: Any, said: str) -> None:
+    found = problems(tree)
+
+    assert any(said in text for text in found), found
+
+
+def test_every_mistake_is_found_at_once() -> None:
+    assert len(problems({"a": 1, "feature": {"fs": {"mode": 1, "local": 2}, "env": {"x": 1}}})) == 4
+
+
+def test_every_known_key_is_refused_by_name() -> None:
+    for path in known.KEYS:
+        tree: Any = "something"
+        for part in reversed(path.split(".")):
+            tree = {part: tree}
+        found = problems(tree)
+        # A section that isn't built at all may be refused as a whole.
+        assert any("not supported yet" in text and text.split()[0] in f"{path}." for text in found), (path, found)
+
+
+def test_values_that_are_so_already_are_taken() -> None:
+    for path, so in known.ALREADY_SO.items():
+        for value in so:
+            tree: Any = value
+            for part in reversed(path.split(".")):
+                tree = {part: tree}
+            assert problems(tree) == [], path
+    assert problems({"telemetry": 0}) == ["telemetry is not supported yet."]
+
+
+def said(options: dict[str, str], variables: dict[str, str], tree: Any = None) -> tuple[dict[str, Any], list[str]]:
+    reading = read_tree(tree or {})
+    overlay(reading, said_of(options, variables))
+    return reading.values, [problem.text for problem in reading.problems]
+
+
+def test_options_win_over_variables_and_these_over_the_file() -> None:
+    file = {"feature": {"fs": {"mode": "read"}}, "target": "process/1"}
+    variables = {"MIRRORD_FILE_MODE": "local", "MIRRORD_IMPERSONATED_TARGET": "process/2"}
+
+    found, _ = said({"target.path": "process/3"}, variables, file)
+
+    assert found == {"feature": {"fs": {"mode": "local"}}, "target": {"path": "process/3"}}
+
+
+def test_texts_become_what_the_key_wants() -> None:
+    variables = {
+        "MIRRORD_OVERRIDE_ENV_VARS_INCLUDE": "A;B*;",
+        "MIRRORD_SKIP_BUILD_TOOLS": "False",
+        "MIRRORD_FILE_CACHE_TTL": "2.5",
+        "MIRRORD_SKIP_PROCESSES": "",
+    }
+
+    found, wrong = said({}, variables)
+
+    assert wrong == []
+    assert found == {
+        "feature": {"env": {"include": ["A", "B*"]}, "fs": {"cache_ttl": 2.5}},
+        "skip_build_tools": False,
+    }
+    assert said({}, {"MIRRORD_FILE_CACHE_TTL": "soon"})[1] == [
+        "feature.fs.cache_ttl must be a number of seconds, not 'soon'."
+    ]
+
+
+def test_what_was_switched_off_still_heeds_its_variables() -> None:
+    off = {"feature": {"env": False, "fs": False}}
+    variables = {"MIRRORD_OVERRIDE_ENV_VARS_INCLUDE": "A", "MIRRORD_FILE_MODE": "read"}
+
+    assert said({}, variables, off)[0]["feature"] == {"env": {"include": ["A"]}, "fs": {"mode": "read"}}
+    assert said({}, {}, off)[0]["feature"]["env"] == {"exclude": ["*"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "nearest"),
+    [
+        ("feature.fs.Mode", "feature.fs.mode"),
+        ("skip_process", "skip_processes"),
+        ("feature.env.mode", "feature.fs.mode"),
+        ("unset", "feature.env.unset"),
+        ("zzz", None),
+    ],
+)
+def test_suggestions(path: str, nearest: str | None) -> None:
+    assert suggest(path) == nearest
+
+
+names = st.sampled_from([part for key in all_keys() for part in key.path.split(".")] + ["process", "network", "nope"])
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["read", "process/1", "x", ""])
+    | st.text()
+)
+trees = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4), max_leaves=20
+)
+
+
+@given(trees)
+def test_whatever_a_file_says_it_is_right_or_has_a_problem(tree: Any) -> None:
+    """What has no problem is exactly what the definition's types take."""
+    reading = read_tree(tree)
+
+    if not reading.problems:
+        msgspec.convert(reading.values, Config)

@@ -1,0 +1,150 @@
+"""A session's start: a process of its own that keeps nothing of ours, and how it says that it is ready or isn't.
+
+What runs in it here are scripts in place of `session.server.run`; the fork takes the replacement along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mirrord_cli.errors import MirrordError
+from mirrord_cli.launch import session
+from mirrord_cli.session import server, status
+from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Settings
+from mirrord_layer_unix import ABI
+
+Run = Callable[[Settings, int, int], None]
+READY = status.Ready(
+    environment=((b"A", b"1"), (b"B", b"\xff" * 3_000_000)), target_name=b"shop", target_pid=7, socket_name=b"mirrord-x"
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    log = tmp_path / "log"
+    log.touch()
+    return Settings(
+        target=LocalTarget(pid=1, start_time=1),
+        agent_command=("false",),
+        files=FileRules(home=b"/h", working_directory=b"/w", temporary=b"/tmp", executable=b"/bin/true"),
+        environment=EnvironmentRules(),
+        library=b"/layer.so",
+        log_path=os.fsencode(log),
+        user_id=os.getuid(),
+    )
+
+
+@pytest.fixture
+def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
+    return lambda run: monkeypatch.setattr(server, "run", run)
+
+
+def say(connection: int, *messages: status.Message) -> None:
+    with socket.socket(fileno=os.dup(connection)) as out:
+        for message in messages:
+            table = os.memfd_create("table")
+            socket.send_fds(out, [status.encode(message)[:10]], [table] if isinstance(message, status.Ready) else [])
+            out.sendall(status.encode(message)[10:])
+            os.close(table)
+
+
+def test_ready(settings: Settings, replace: Callable[[Run], None]) -> None:
+    replace(lambda settings, link, connection: say(connection, status.Progress("asking"), READY))
+    said: list[str] = []
+
+    started = session.start_session(settings, said.append)
+
+    assert started.ready == READY
+    assert said == ["asking"]
+    assert not os.get_inheritable(started.link)
+    variables = started.variables(b"/layer.so", b"/other.so")
+    assert variables[b"LD_PRELOAD"] == b"/other.so:/layer.so"
+    numbers = [os.fstat(number).st_ino for number in (started.link, started.table)]
+    expected = [ABI, started.link, numbers[0], started.table, numbers[1], b"mirrord-x"]
+    assert variables[b"MIRRORD_LAYER"] == b":".join(
+        b"%d" % part if isinstance(part, int) else part for part in expected
+    )
+    started.inherit()
+    assert os.get_inheritable(started.link)
+    assert os.get_inheritable(started.table)
+    assert min(started.link, started.table) >= session.LOWEST
+    os.close(started.link)
+    os.close(started.table)
+
+
+def test_it_is_a_process_of_its_own(settings: Settings, replace: Callable[[Run], None], tmp_path: Path) -> None:
+    """In a session of its own, no child of ours, with nothing open but its two sockets, and it ends with the link."""
+
+    def run(settings: Settings, link: int, connection: int) -> None:
+        facts = {
+            "pid": os.getpid(), "session": os.getsid(0), "folder": os.getcwd(),
+            "comm": Path("/proc/self/comm").read_text(),
+            "open": sorted(int(name) for name in os.listdir("/proc/self/fd") if int(name) > 2) ,
+            "ours": sorted([link, connection]),
+            "in": os.readlink("/proc/self/fd/0"),
+        }  # fmt: skip
+        with open(tmp_path / "facts", "w", encoding="utf-8") as file:
+            json.dump(facts, file)
+        say(connection, READY)
+        os.close(connection)
+        with socket.socket(fileno=link) as end:
+            end.recv(1)
+
+    replace(run)
+    reading, writing = os.pipe()  # what a `$(...)` would wait for
+    started = session.start_session(settings, lambda text: None)
+    os.close(writing)
+    facts = json.loads((tmp_path / "facts").read_text())
+
+    assert facts["session"] != os.getsid(0)
+    assert facts["folder"] == "/"
+    assert facts["comm"] == "mirrord-session\n"
+    assert facts["in"] == os.devnull
+    assert set(facts["ours"]) <= set(facts["open"])
+    assert len(facts["open"]) == 3  # the third is that of the listing itself
+    assert os.read(reading, 1) == b""
+    with pytest.raises(ChildProcessError):
+        os.waitpid(facts["pid"], 0)
+    ended = os.pidfd_open(facts["pid"])
+    os.close(started.link)
+    os.close(started.table)
+    assert select.select([ended], [], [], 10)[0]
+    os.close(ended)
+    os.close(reading)
+
+
+def test_failure(settings: Settings, replace: Callable[[Run], None]) -> None:
+    replace(lambda settings, link, connection: say(connection, status.Failed("you", "No rights.", "Be root.")))
+
+    with pytest.raises(MirrordError) as caught:
+        session.start_session(settings, lambda text: None)
+
+    assert (str(caught.value), caught.value.category, caught.value.next_step) == ("No rights.", "you", "Be root.")
+
+
+def test_a_session_that_dies_says_where_the_reason_is(settings: Settings, replace: Callable[[Run], None]) -> None:
+    def run(settings: Settings, link: int, connection: int) -> None:
+        raise ValueError("the defect")
+
+    replace(run)
+
+    with pytest.raises(MirrordError) as caught:
+        session.start_session(settings, lambda text: None)
+
+    assert settings.log_path is not None
+    assert os.fsdecode(settings.log_path) in str(caught.value)
+    assert "the defect" in Path(os.fsdecode(settings.log_path)).read_text()
+    assert caught.value.category == "us"
+
+
+def test_the_agents_command() -> None:
+    assert session.agent_command({}) == (sys.executable, "-P", "-m", "mirrord_agent")
+    assert session.agent_command({b"MIRRORD_AGENT_COMMAND": b"relay 'a b' --"}) == ("relay", "a b", "--")

@@ -1,0 +1,58 @@
+"""The words on standard error."""
+
+from __future__ import annotations
+
+from mirrord_cli.errors import MirrordError
+from mirrord_cli.ui.lines import Summary, error_lines, progress_line, summary_lines, warning_line
+
+ALL = Summary(target="process/1 (shop)", variables=12, mode="read", log="/logs/1.log")
+
+
+def test_summary() -> None:
+    assert summary_lines(ALL, colour=False) == [
+        "  target       process/1 (shop)",
+        "  environment  12 variables from the target",
+        "  files        read from the target; changes stay on this machine",
+        "  log          /logs/1.log",
+    ]
+
+
+def test_summary_of_what_stays_here() -> None:
+    lines = summary_lines(Summary(target="process/1", variables=None, mode="local", log=None), colour=False)
+
+    assert lines[1:] == ["  environment  this machine's", "  files        this machine's"]
+
+
+def test_one_variable() -> None:
+    lines = summary_lines(Summary(target="x", variables=1, mode="localwithoverrides", log=None), colour=False)
+
+    assert lines[1] == "  environment  1 variable from the target"
+
+
+def test_errors_say_the_cause_and_the_next_step() -> None:
+    error = MirrordError("you", "One thing.\nAnother thing.", "Do this.\nOr that.")
+
+    assert error_lines(error, colour=False) == [
+        "mirrord: One thing.",
+        "         Another thing.",
+        "         Do this.",
+        "         Or that.",
+    ]
+
+
+def test_an_error_without_words_is_still_a_line() -> None:
+    assert error_lines(MirrordError("you", "", ""), colour=False) == ["mirrord: "]
+
+
+def test_colours_only_where_asked_for() -> None:
+    for lines in (
+        summary_lines(ALL, colour=True),
+        error_lines(MirrordError("you", "x", "y"), colour=True)[:1],
+        [warning_line("x", colour=True), progress_line("x", colour=True)],
+    ):
+        assert all("\033[" in line and "\033[0m" in line for line in lines)
+    assert "\033" not in warning_line("x", colour=False) + progress_line("x", colour=False)
+
+
+def test_what_a_terminal_would_obey_is_spelled_out() -> None:
+    assert warning_line("a\033[31m\rb\udcff é", colour=False) == "mirrord: a\\x1b[31m\\rb\udcff é"
