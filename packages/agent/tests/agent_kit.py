@@ -6,7 +6,6 @@ agent. The agent is the real program, over a real socket, with the protocol's ow
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -25,7 +24,7 @@ import trio
 
 from mirrord_protocol.client import Client, RemoteError, open_client
 from mirrord_protocol.messages import decode_chunks
-from mirrord_protocol.values import DirectoryEntry, Failure, Hello, OpenFlag
+from mirrord_protocol.values import NO_FLAGS, DirectoryEntry, Failure, Hello, OpenFlag
 
 HERE = Path(__file__).parent
 NOBODY = 65534
@@ -142,7 +141,6 @@ def start_agent(
     start: int | None = None,
     *,
     user: int | None = None,
-    before: Callable[[], None] | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[Agent]:
     """Run an agent for a process until the block ends; it must end by itself then, and have logged JSON alone."""
@@ -163,7 +161,6 @@ def start_agent(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd="/",
-            preexec_fn=before,
         )
     with process, ours:
         assert process.stdout and process.stderr
@@ -229,7 +226,7 @@ async def failing(awaitable: Awaitable[object]) -> str:
     return caught.value.failure.errno or caught.value.failure.kind.name
 
 
-async def content(client: Client, path: bytes, flags: OpenFlag = OpenFlag(0)) -> bytes:
+async def content(client: Client, path: bytes, flags: OpenFlag = NO_FLAGS) -> bytes:
     """What follows an open."""
     file = await client.open(path, flags=flags)
     data = await file.data.receive_all()
@@ -242,6 +239,3 @@ async def entries(client: Client, path: bytes) -> list[DirectoryEntry]:
     listing = await client.list(path)
     return list(decode_chunks(await listing.data.receive_all()))
 
-
-def suppress_gone() -> contextlib.AbstractContextManager[None]:
-    return contextlib.suppress(ProcessLookupError)

@@ -15,7 +15,7 @@ int listing_map(int descriptor, struct listing *listing)
 {
 	struct stat status;
 	long code = sys_fstat(descriptor, &status), where = 0;
-	*listing = (struct listing){0};
+	*listing = (struct listing){.descriptor = -1};
 	if (code == 0 && status.st_size > 0) {
 		where = sys_mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
 		code = sys_failed(where) ? where : 0;
@@ -29,7 +29,7 @@ int listing_map(int descriptor, struct listing *listing)
 }
 
 /* All of a local directory, by the kernel's own records. */
-static int read_local(int descriptor, struct listing *listing)
+static int read_local(struct listing *listing)
 {
 	size_t room = 0, used = 0;
 	uint8_t *memory = NULL;
@@ -44,14 +44,15 @@ static int read_local(int descriptor, struct listing *listing)
 			}
 			memory = more;
 		}
-		got = sys_call3(SYS_getdents64, descriptor, (long)(memory + used), (long)(room - used));
+		got = sys_call3(SYS_getdents64, listing->descriptor, (long)(memory + used), (long)(room - used));
 		used += got > 0 ? (size_t)got : 0;
 	} while (got > 0);
 	if (got < 0) {
 		free(memory);
 		return fail((int)-got);
 	}
-	*listing = (struct listing){.memory = memory, .size = used, .local = true};
+	sys_close(listing->descriptor);
+	*listing = (struct listing){.memory = memory, .size = used, .local = true, .descriptor = -1};
 	return 0;
 }
 
@@ -60,9 +61,8 @@ static int open_local(int directory, const char *path, struct listing *listing)
 	long descriptor = sys_openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (descriptor < 0)
 		return fail((int)-descriptor);
-	int result = read_local((int)descriptor, listing);
-	sys_close((int)descriptor);
-	return result;
+	*listing = (struct listing){.local = true, .descriptor = (int)descriptor};
+	return 0;
 }
 
 /* Not inlined: the room for a path. */
@@ -87,7 +87,7 @@ __attribute__((noinline)) static int open_asked(int directory, const char *path,
 
 int listing_open(int directory, const char *path, struct listing *listing)
 {
-	*listing = (struct listing){0};
+	*listing = (struct listing){.descriptor = -1};
 	if (ask_passes(INTENT_READ, directory, path))
 		return open_local(directory, path, listing);
 	return open_asked(directory, path, listing);
@@ -95,6 +95,8 @@ int listing_open(int directory, const char *path, struct listing *listing)
 
 static int next_local(struct listing *listing, struct listed *entry)
 {
+	if (listing->descriptor >= 0 && read_local(listing) != 0)
+		return -1;
 	if (listing->at >= listing->size)
 		return 0;
 	const struct dirent *found = (const struct dirent *)(listing->memory + listing->at);
@@ -140,6 +142,8 @@ void listing_close(struct listing *listing)
 		free((void *)(uintptr_t)listing->memory);
 	else if (listing->memory)
 		sys_munmap((void *)(uintptr_t)listing->memory, listing->size);
-	*listing = (struct listing){0};
+	if (listing->descriptor >= 0)
+		sys_close(listing->descriptor);
+	*listing = (struct listing){.descriptor = -1};
 	errno = error;
 }

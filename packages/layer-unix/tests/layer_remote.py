@@ -133,7 +133,9 @@ class Remote:
     # ---- where a path belongs
 
     def _absolute(self, request: LayerRequest, payload: bytes) -> bytes:
-        if payload.startswith(b"/") or not request.device:
+        if payload.startswith(b"/"):
+            return b"/" + payload.lstrip(b"/")
+        if not request.device:
             return payload
         base = self.standins[request.device, request.inode].truth
         inside = os.fsencode(base)[len(os.fsencode(self.truth)) :]
@@ -214,7 +216,8 @@ class Remote:
 
     def _stat(self, request: LayerRequest, payload: bytes) -> Answer:
         follow = not request.flags & 0x100  # AT_SYMLINK_NOFOLLOW
-        status = os.stat(self._truth(request, payload), follow_symlinks=follow)
+        slash = "/" if payload.endswith(b"/") else ""
+        status = os.stat(f"{self._truth(request, payload)}{slash}", follow_symlinks=follow)
         return Answer(LayerReply(LayerOutcome.DONE, stat=remote_stat(status)))
 
     def _access(self, request: LayerRequest, payload: bytes) -> Answer:

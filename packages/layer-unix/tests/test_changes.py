@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layer_programs import Programs, sanitize
+from layer_programs import Programs, need, sanitize
 from layer_remote import BASE
 from layer_session import Session
 
@@ -25,13 +25,17 @@ class Elsewhere(dict[bytes, bytes]):
         return self.here + path[len(BASE) :] if path.startswith(BASE + b"/") else default
 
 
-@pytest.mark.parametrize("how", ["shipped", "sanitized"])
+@pytest.mark.parametrize("how", ["shipped", "sanitized", "musl"])
 def test_every_change(session: Session, compile_program: Programs, tmp_path: Path, truth: Path, how: str) -> None:
+    compiler = "zig"
     if how == "sanitized":
         sanitize(session)
+    if how == "musl":
+        need("musl-gcc")
+        compiler = "musl-gcc"
     here = tmp_path / "here"
     here.mkdir()
-    program = compile_program("changes")
+    program = compile_program("changes", compiler=compiler, output=f"changes-{compiler}")
     subprocess.run([program, here, here], check=True, timeout=60)
     session.remote.mapping = Elsewhere(here)
     session.table.set_flags(2)

@@ -26,6 +26,11 @@ def test_current_directory(run_both: Both) -> None:
 
 
 @pytest.mark.usefixtures("tree")
+def test_current_directory_of_musl(run_musl: Both) -> None:
+    run_musl("current")
+
+
+@pytest.mark.usefixtures("tree")
 def test_shell_goes_there(session: Session) -> None:
     done = session.run(
         "bash", "-c", f"cd {session.path('one')} && pwd -P && cd two && /bin/pwd -L; cd .. && /bin/pwd -P"

@@ -41,6 +41,10 @@ def test_streams(run_both: Both, tree: Path) -> None:
     run_both("directories", str(tree), str(len(os.listdir(tree / "mixed")) + 2))
 
 
+def test_streams_of_musl(run_musl: Both, tree: Path) -> None:
+    run_musl("directories", str(tree), str(len(os.listdir(tree / "mixed")) + 2))
+
+
 def test_hundred_thousand_entries(session: Session, compile_program: Programs, truth: Path) -> None:
     """Names that count up, in a listing that no directory of this machine has to have."""
     (truth / "large").mkdir()

@@ -41,6 +41,11 @@ def knows(table: bytes | bytearray, name: bytes) -> bool:
     return bool(lib.table_names(ffi.cast("struct table *", memory), len(table), name, len(name)))
 
 
+def covers(table: bytes | bytearray, path: bytes) -> bool:
+    memory = ffi.from_buffer(table)
+    return bool(lib.table_covers(ffi.cast("struct table *", memory), len(table), path, len(path)))
+
+
 def slotted(paths: dict[bytes, int], prefixes: list[Prefix] | None = None, slots: int = 64) -> bytearray:
     table = encode_table(prefixes=prefixes or [], slots=slots)
     at = len(table) - (1 << 16)
@@ -70,6 +75,36 @@ def slotted(paths: dict[bytes, int], prefixes: list[Prefix] | None = None, slots
 )
 def test_first_prefix_that_covers_decides(path: bytes, flags: int) -> None:
     assert lookup(encode_table(prefixes=PREFIXES), path) == flags
+
+
+@pytest.mark.parametrize(
+    ("path", "covered"),
+    [
+        (b"/", False),
+        (b"/usr", True),
+        (b"/usr/lib/x", True),
+        (b"/sr", True),
+        (b"/srv", False),
+        (b"/srv/x", False),
+        (b"/srv/cache/x", True),
+        (b"/deep", False),
+        (b"/deep/er", False),
+        (b"/deep/er/stil", True),
+        (b"/deep/er/still/x", False),
+        (b"/DEEP/er", True),
+        (b"/folded/X", False),
+        (b"/usr/", False),
+        (b"/usr/../srv", False),
+        (b"usr", False),
+    ],
+)
+def test_what_is_local_with_all_below_it(path: bytes, covered: bool) -> None:
+    more = [Prefix(b"/deep/er/still", ASK), Prefix(b"/FOLDED/x/y", ASK, fold=True)]
+    assert covers(encode_table(prefixes=[*PREFIXES, *more]), path) is covered
+
+
+def test_nothing_is_covered_without_prefixes() -> None:
+    assert not covers(slotted({b"/a": BOTH}), b"/a")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,8 +81,6 @@ def test_lines_of_keys(text: str, path: str, line: int | None) -> None:
 @given(st.text(st.sampled_from("ab01.:-=[]{}\"'#,&*!?|>%@\n\t \\\u00e9\U0001f350"), max_size=30) | st.text(max_size=20))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for extension in (".json", ".toml", ".yaml"):
-        try:
+        with suppress(Malformed):
             parse(text, extension)
-        except Malformed as error:
-            assert str(error)
     line_of(text, "feature.fs.mode")

@@ -49,7 +49,8 @@ static void keep(const struct identity *identity, uint64_t number, struct listin
 		listing_close(listing);
 		return;
 	}
-	listing_close(&place->listing);
+	if (place->listing.memory)
+		listing_close(&place->listing);
 	place->identity = *identity;
 	place->number = number;
 	place->listing = *listing;
@@ -64,7 +65,7 @@ static int find_listing(const struct identity *identity, uint64_t number, struct
 	struct answer answer;
 	if (found) {
 		*listing = found->listing;
-		found->listing = (struct listing){0};
+		found->listing = (struct listing){.descriptor = -1};
 		__atomic_store_n(&found->busy, 0, __ATOMIC_RELEASE);
 		return 0;
 	}

@@ -1,0 +1,75 @@
+"""An agent's service within the test's own process, for a folder as the target's root and the test as the target.
+
+Quicker than a process for each test; who has which rights, and /proc, are tested with real agents: see agent_kit.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from agent_kit import start_of
+from mirrord_agent.log import Log
+from mirrord_agent.server import run
+from mirrord_agent.target.driver import HeldTarget
+from mirrord_protocol.client import Client, open_client
+from mirrord_protocol.values import Hello
+
+TOKEN = bytes(range(32))
+T = TypeVar("T")
+
+
+def hold_folder(root: Path) -> HeldTarget:
+    """A target that is this process, with a folder as its root."""
+    pid = os.getpid()
+    process = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY)
+    return HeldTarget(
+        pid=pid,
+        process=process,
+        death=os.pidfd_open(pid),
+        root=os.open(root, os.O_PATH | os.O_DIRECTORY),
+        memory=os.open("statm", os.O_RDONLY, dir_fd=process),
+        variables=os.open("environ", os.O_RDONLY, dir_fd=process),
+        user_id=os.geteuid(),
+        group_id=os.getegid(),
+        name=b"test",
+        hostname=b"here",
+        working_directory=b"/",
+        outside_root=os.fsencode(root),
+        process_ids=(pid,),
+        start=start_of(pid),
+    )
+
+
+@asynccontextmanager
+async def service(root: Path) -> AsyncIterator[Client]:
+    """A client of a service for a folder."""
+    ours, its = trio.socket.socketpair()
+    held = hold_folder(root)
+    async with trio.open_nursery() as nursery:
+        digest = hashlib.sha256(TOKEN).digest()
+        nursery.start_soon(run, trio.SocketStream(its), digest, held, Log("error"))
+        async with open_client(trio.SocketStream(ours), Hello(TOKEN, environment=False)) as client:
+            yield client
+    for fd in (held.process, held.death, held.root, held.memory, held.variables):
+        os.close(fd)
+
+
+def serve(root: Path, block: Callable[[Client], Awaitable[T]]) -> T:
+    """Run a block of calls against a service for a folder; no descriptor may be left open."""
+
+    async def go() -> T:
+        with trio.fail_after(60):
+            async with service(root) as client:
+                return await block(client)
+
+    before = set(os.listdir("/proc/self/fd"))
+    result = trio.run(go)
+    assert set(os.listdir("/proc/self/fd")) <= before
+    return result

@@ -1,0 +1,67 @@
+"""The command line: values, mistakes, help."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirrord_agent import __version__
+from mirrord_agent.options import Options, parse
+
+DIGEST = "ab" * 32
+GOOD = ["--target-pid", "7", "--target-start", "123", "--connected-fd", "5", "--token-digest", DIGEST]
+
+
+def test_values() -> None:
+    assert parse(GOOD) == Options(7, 123, 5, bytes.fromhex(DIGEST), "info")
+    assert parse([*GOOD, "--log-level", "debug"]).log_level == "debug"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("--target-pid", "0"),
+        ("--target-pid", "-1"),
+        ("--target-pid", "x"),
+        ("--target-pid", "99999999999"),
+        ("--target-start", "1.5"),
+        ("--target-start", "٣"),
+        ("--connected-fd", "-2"),
+        ("--connected-fd", "9" * 30),
+        ("--token-digest", "ab"),
+        ("--token-digest", "zz" * 32),
+        ("--log-level", "loud"),
+    ],
+)
+def test_mistakes(name: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = list(GOOD)
+    if name in arguments:
+        del arguments[arguments.index(name) : arguments.index(name) + 2]
+    with pytest.raises(SystemExit) as caught:
+        parse([*arguments, f"{name}={value}"])
+
+    assert caught.value.code == 2
+    assert name in capsys.readouterr().err
+
+
+def test_a_token_given_instead_of_its_digest_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([*GOOD[:-1], "secret-token"])
+
+    assert "secret-token" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", range(0, len(GOOD), 2))
+def test_all_are_needed(missing: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(GOOD[:missing] + GOOD[missing + 2 :])
+
+    assert caught.value.code == 2
+    assert GOOD[missing] in capsys.readouterr().err
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, word in (("--help", "target's root"), ("--version", f"mirrord-agent {__version__}")):
+        with pytest.raises(SystemExit) as caught:
+            parse([option])
+        assert caught.value.code == 0
+        assert word in capsys.readouterr().out

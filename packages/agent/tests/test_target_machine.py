@@ -1,0 +1,174 @@
+"""Facts about a process, refusals for a person, and the steps from our rights to the target's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mirrord_agent.kernel.layouts import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_PTRACE, PF_EXITING, PF_KTHREAD
+from mirrord_agent.target.machine import (
+    FILE_CAPABILITIES,
+    EnterHost,
+    EnterUser,
+    Keep,
+    Process,
+    Rights,
+    TakeIds,
+    TargetRefused,
+    below,
+    check_kernel,
+    check_process,
+    forbidden,
+    gone,
+    kept,
+    parse_stat,
+    parse_status,
+    plan,
+)
+from mirrord_protocol.values import FailureKind
+
+ALL = (1 << 41) - 1
+ROOT = Rights(0, 0, frozenset(), ALL, ALL)
+USER = Rights(1000, 1000, frozenset({1000, 27}))
+OTHER = Rights(1001, 1001, frozenset())
+STAT = b"7 (a (b) \n c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2"
+
+
+def test_stat_with_an_odd_name() -> None:
+    assert parse_stat(STAT) == Process(b"a (b) \n c", "S", 4194560, 98765)
+
+
+def test_status() -> None:
+    status = (
+        b"Name:\tx: y\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t9 10 \nNSpid:\t700\t7\n"
+        b"CapInh:\t0000000000000000\nCapPrm:\t000000000000000f\nCapEff:\t0000000000000007\n"
+    )
+
+    assert parse_status(status) == (Rights(4, 8, frozenset({9, 10}), 7, 15), [700, 7])
+
+
+def test_status_of_an_old_kernel_has_no_pids() -> None:
+    status = b"Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\nCapPrm:\t0\nCapEff:\t0\n"
+
+    assert parse_status(status) == (Rights(1, 1, frozenset()), [])
+
+
+@pytest.mark.parametrize(
+    ("root", "text", "inside"),
+    [
+        (b"/", b"/a/b", b"/a/b"),
+        (b"/jail", b"/jail/a", b"/a"),
+        (b"/jail", b"/jail", b"/"),
+        (b"/jail", b"/jailbird", None),
+        (b"/jail", b"/", None),
+    ],
+)
+def test_paths_as_the_target_sees_them(root: bytes, text: bytes, inside: bytes | None) -> None:
+    assert below(root, text) == inside
+
+
+# ---------------------------------------------------------------------------------------------- refusals
+
+RUNNING = Process(b"shop", "S", 0, 5)
+
+
+def test_the_process_that_was_meant() -> None:
+    check_process(7, RUNNING, 5)
+
+
+@pytest.mark.parametrize(
+    ("process", "kind", "word"),
+    [
+        (replace(RUNNING, start=6), FailureKind.GONE, "another"),
+        (replace(RUNNING, flags=PF_KTHREAD), FailureKind.UNSUPPORTED, "kernel"),
+        (replace(RUNNING, state="Z"), FailureKind.GONE, "ended"),
+        (replace(RUNNING, state="X"), FailureKind.GONE, "ended"),
+        (replace(RUNNING, flags=PF_EXITING), FailureKind.GONE, "ended"),
+    ],
+)
+def test_a_process_that_cannot_be_a_target(process: Process, kind: FailureKind, word: str) -> None:
+    with pytest.raises(TargetRefused) as caught:
+        check_process(7, process, 5)
+
+    assert caught.value.failure.kind == kind
+    assert caught.value.failure.errno is None
+    assert "process 7 " in caught.value.failure.text
+    assert word in caught.value.failure.text
+
+
+def test_refusals_name_a_way_out() -> None:
+    assert "new PID" in gone(7).failure.text
+    assert "as root or as the same user" in forbidden(7, 0, 1000).failure.text
+    assert "as root" in forbidden(7, 1000, 1000).failure.text
+    assert forbidden(7, 0, 1000).failure.kind == FailureKind.FORBIDDEN
+
+
+def test_machines_that_cannot_do_it() -> None:
+    check_kernel(machine="x86_64", known_machine=True, openat2=True)
+    with pytest.raises(TargetRefused, match="riscv64"):
+        check_kernel(machine="riscv64", known_machine=False, openat2=False)
+    with pytest.raises(TargetRefused, match=r"Linux 5\.6"):
+        check_kernel(machine="x86_64", known_machine=True, openat2=False)
+
+
+# ---------------------------------------------------------------------------------------------- rights
+
+
+def steps(ours: Rights, its: Rights, *, user: bool = False, host: bool = False, all_ids: bool = True) -> list[object]:
+    return list(plan(ours, its, other_user=user, other_host=host, sees_all_ids=all_ids))
+
+
+def test_root_becomes_the_targets_user_and_keeps_nothing() -> None:
+    assert steps(ROOT, USER) == [TakeIds(1000, 1000, frozenset({1000, 27})), Keep(0)]
+
+
+def test_root_for_a_target_of_roots_keeps_what_files_need() -> None:
+    assert steps(ROOT, ROOT) == [Keep(FILE_CAPABILITIES | 1 << CAP_SYS_PTRACE)]
+
+
+def test_an_ordinary_user_for_an_own_process() -> None:
+    assert steps(USER, USER) == [Keep(0)]
+
+
+def test_groups_that_cannot_be_taken_are_no_obstacle() -> None:
+    assert steps(USER, replace(USER, groups=frozenset())) == [Keep(0)]
+
+
+def test_a_user_that_cannot_be_taken_is_one() -> None:
+    with pytest.raises(TargetRefused, match="SETUID"):
+        steps(USER, OTHER)
+    with pytest.raises(TargetRefused, match="SETUID"):
+        steps(replace(ROOT, effective=ALL & ~(1 << CAP_SETGID)), OTHER)
+
+
+def test_the_hostname_needs_a_right() -> None:
+    assert steps(ROOT, ROOT, host=True)[0] == EnterHost()
+    assert EnterHost() not in steps(USER, USER, host=True)
+    assert EnterHost() not in steps(replace(ROOT, effective=ALL & ~(1 << CAP_SYS_ADMIN)), ROOT, host=True)
+
+
+def test_the_hostname_is_looked_for_before_ids_are_taken() -> None:
+    assert [type(step) for step in steps(ROOT, USER, host=True)] == [EnterHost, TakeIds, Keep]
+
+
+def test_another_user_namespace_is_entered_before_anything_else_is_decided() -> None:
+    assert steps(USER, ROOT, user=True, host=True) == [EnterUser()]
+    assert steps(ROOT, ROOT, user=True) == [EnterUser()]
+
+
+def test_ids_are_taken_outside_where_all_ids_are_seen() -> None:
+    take = TakeIds(1000, 1000, frozenset({1000, 27}))
+    assert steps(ROOT, USER, user=True) == [take, EnterUser()]
+    assert steps(ROOT, USER, user=True, all_ids=False) == [EnterUser()]
+    without = replace(ROOT, effective=ALL & ~(1 << CAP_SETUID))
+    assert steps(without, USER, user=True) == [EnterUser()]
+
+
+def test_never_more_than_the_target_has() -> None:
+    some = Rights(0, 0, frozenset(), 0b1010, 0b1110)
+    assert kept(ROOT, some) == 0b1110  # what it may use, so that the kernel shows us its links
+    assert kept(replace(ROOT, permitted=0b0010), some) == 0b0010
+    assert kept(ROOT, USER) == 0
+    for its in (ROOT, some, USER):
+        assert not kept(ROOT, its) & ~its.permitted

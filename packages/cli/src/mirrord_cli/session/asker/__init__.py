@@ -1,0 +1,1 @@
+"""Asks the agent what ../machine.py wants to know (driver.py)."""
