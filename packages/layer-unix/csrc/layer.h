@@ -83,6 +83,11 @@ void descriptor_path(char *path, int descriptor);
 
 /* Returns -1 with errno = code. The only place that sets errno. */
 int fail(int code);
+/* A result of sys.h as libc would return it: fails with its error if it is one. */
+static inline long settled(long result)
+{
+	return __builtin_expect((unsigned long)result > -4096UL, 0) ? fail((int)-result) : result;
+}
 /* The local number of an errno of the schema; EIO for one this system lacks. */
 int errno_number(enum wire_errno code);
 

@@ -104,6 +104,11 @@ int hook_creat(const char *path, mode_t mode)
 
 /* ---- what has no counterpart on the wire */
 
+static int open_so(int directory, const char *path, const struct open_how *how, size_t size)
+{
+	return (int)settled(sys_call4(SYS_openat2, directory, (long)path, (long)how, (long)size));
+}
+
 __attribute__((noinline)) static int openat2_asked(int directory, const char *path, const struct open_how *how,
                                                    size_t size)
 {
@@ -115,13 +120,13 @@ __attribute__((noinline)) static int openat2_asked(int directory, const char *pa
 	int where = find_remote(&directory, &path, 0, room);
 	if (where > 0)
 		return fail(ENOSYS); /* callers know what to do: openat2 is younger than they are */
-	return where < 0 ? -1 : libc.openat2(directory, path, how, size);
+	return where < 0 ? -1 : open_so(directory, path, how, size);
 }
 
 int hook_openat2(int directory, const char *path, const struct open_how *how, size_t size)
 {
 	if (!how || ask_passes(open_intent((int)how->flags), directory, path))
-		return opened(libc.openat2(directory, path, how, size));
+		return opened(open_so(directory, path, how, size));
 	return opened(openat2_asked(directory, path, how, size));
 }
 
