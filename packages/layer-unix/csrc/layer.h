@@ -11,6 +11,7 @@
  *   table.c     looks a path up in the shared table (pure; tested through cffi)
  *   identity.c  what a descriptor is; the cache of facts keyed by (st_dev, st_ino)
  *   ask.c       path-taking questions: table first, then the session
+ *   remote.c    what hooks share that need more than one step
  *   elf.c       what a program is, from its first bytes (pure)
  *   errno.c     errno's numbers by the schema's names (pure)
  *   hooks/      one file per family of calls
@@ -82,6 +83,11 @@ void descriptor_path(char *path, int descriptor);
 
 /* Returns -1 with errno = code. The only place that sets errno. */
 int fail(int code);
+/* A result of sys.h as libc would return it: fails with its error if it is one. */
+static inline long settled(long result)
+{
+	return __builtin_expect((unsigned long)result > -4096UL, 0) ? fail((int)-result) : result;
+}
 /* The local number of an errno of the schema; EIO for one this system lacks. */
 int errno_number(enum wire_errno code);
 
@@ -182,8 +188,5 @@ enum side ask_path(enum wire_layer_operation operation, int intent, int director
  * Sets `*directory` to AT_FDCWD when the path was moved.
  */
 const char *ask_place(int *directory, const char *path, char *room);
-
-/* stat structures (hooks/stat.c) */
-void fill_stat(struct stat *to, const struct layer_reply *from);
 
 #endif

@@ -57,6 +57,23 @@ int inner_stat(int directory, const char *path, int flags, struct stat *status)
 	return stat_asked(directory, path, flags, status);
 }
 
+int find_remote(int *directory, const char **path, uint32_t flags, char *room)
+{
+	struct ask ask = {.path = room, .path_size = PATH_MAX};
+	switch (ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, *directory, *path, flags, 0, &ask)) {
+	case SIDE_LOCAL:
+		return 0;
+	case SIDE_MOVED:
+		*directory = AT_FDCWD;
+		*path = room;
+		return 0;
+	case SIDE_DONE:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
 int remote_ask(enum wire_layer_operation operation, const struct identity *directory, struct answer *answer)
 {
 	struct layer_request request = {

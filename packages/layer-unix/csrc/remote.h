@@ -1,6 +1,7 @@
 /*
- * What hooks of directories and walks, which do by themselves what libc does inside, use in place of libc's own inner
- * calls: stat wherever the object is, the directory behind a descriptor, and where a change goes.
+ * What hooks share that need more than one step: stat wherever the object is, for those who do by themselves what libc
+ * does inside; whether a path is remote, for calls that are refused then; the directory behind a descriptor; where a
+ * change goes.
  */
 #ifndef MIRRORD_REMOTE_H
 #define MIRRORD_REMOTE_H
@@ -12,6 +13,12 @@ void remote_status(struct stat *to, const struct wire_stat *from);
 
 /* stat, or lstat with AT_SYMLINK_NOFOLLOW, of a path on either side. 0, or -1 with errno. */
 int inner_stat(int directory, const char *path, int flags, struct stat *status);
+
+/*
+ * Whether there is a remote object at a path, for calls that have no counterpart on the wire: 1; 0, and `*directory` and
+ * `*path` say where it is on this machine (in `room`, PATH_MAX bytes, if it moved); or -1 with errno.
+ */
+int find_remote(int *directory, const char **path, uint32_t flags, char *room);
 
 /* Asks about a stand-in directory itself. As link_ask(). */
 int remote_ask(enum wire_layer_operation operation, const struct identity *directory, struct answer *answer);

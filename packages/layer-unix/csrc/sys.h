@@ -72,6 +72,21 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
 #define SYS_openat2 437
 #endif
 
+#ifndef SYS_copy_file_range
+#ifdef __x86_64__
+#define SYS_copy_file_range 326
+#else
+#define SYS_copy_file_range 285
+#endif
+#endif
+#ifndef SYS_preadv2
+#ifdef __x86_64__
+#define SYS_preadv2 327
+#else
+#define SYS_preadv2 286
+#endif
+#endif
+
 static inline long sys_close(int descriptor)
 {
 	return sys_call1(SYS_close, descriptor);

@@ -42,6 +42,14 @@ def test_other_names_under_musl(run_musl: Both, tree: Path) -> None:
     run_musl("twins", str(tree), "23")
 
 
+def test_by_number(run_both: Both, tree: Path) -> None:
+    run_both("numbers", str(tree))
+
+
+def test_by_number_under_musl(run_musl: Both, tree: Path) -> None:
+    run_musl("numbers", str(tree))
+
+
 @pytest.mark.parametrize("compiler", ["zig", "musl-gcc"])
 def test_other_kinds(session: Session, tree: Path, compile_program: Programs, compiler: str) -> None:
     need(compiler if compiler == "musl-gcc" else "env")

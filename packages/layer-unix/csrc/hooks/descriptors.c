@@ -13,6 +13,13 @@ int hook_close(int descriptor)
 	return libc.close(descriptor);
 }
 
+/* Of the kernel, since older C libraries lack it. */
+static int close_all(unsigned first, unsigned last, int flags)
+{
+	long code = sys_call3(SYS_close_range, first, last, flags);
+	return code ? fail((int)-code) : 0;
+}
+
 /* Calls the kernel once for each gap between our own descriptors; its first error ends it. */
 int hook_close_range(unsigned first, unsigned last, int flags)
 {
@@ -20,12 +27,12 @@ int hook_close_range(unsigned first, unsigned last, int flags)
 	int count = first <= last ? layer_descriptors(first, own) : 0, result = 0;
 	for (int i = 0; i < count && result == 0 && own[i] <= last; i++) {
 		if (own[i] > first)
-			result = libc.close_range(first, own[i] - 1, flags);
+			result = close_all(first, own[i] - 1, flags);
 		if (own[i] == last)
 			return result;
 		first = own[i] + 1;
 	}
-	return result ? result : libc.close_range(first, last, flags);
+	return result ? result : close_all(first, last, flags);
 }
 
 void hook_closefrom(int first)

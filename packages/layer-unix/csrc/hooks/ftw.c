@@ -200,8 +200,10 @@ static int walk_directory(struct walk *walk, const struct stat *status, bool top
 {
 	struct listing listing;
 	int result = 0;
-	if (listing_open(walk->base, walk->path, &listing) != 0)
-		return errno == EACCES ? report(walk, status, TYPE_DNR) : -1;
+	if (listing_open(walk->base, walk->path, &listing) != 0) {
+		/* One that is listed and yet absent belongs to the other side by a pattern: no reason to end the walk. */
+		return errno == EACCES || (errno == ENOENT && !top) ? report(walk, status, TYPE_DNR) : -1;
+	}
 	if (!(walk->flags & DEPTH))
 		result = report(walk, status, TYPE_D);
 	if (result == 0)

@@ -4,6 +4,7 @@
  */
 #include "files.h"
 #include "hook.h"
+#include "remote.h"
 
 #include <linux/openat2.h>
 
@@ -103,22 +104,9 @@ int hook_creat(const char *path, mode_t mode)
 
 /* ---- what has no counterpart on the wire */
 
-/* Whether a path is remote: 1, 0 (then `*directory` and `*path` say what to use here), or -1 with errno. */
-__attribute__((noinline)) static int remote(int *directory, const char **path, uint32_t flags, char *room)
+static int open_so(int directory, const char *path, const struct open_how *how, size_t size)
 {
-	struct ask ask = {.path = room, .path_size = PATH_MAX};
-	switch (ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, *directory, *path, flags, 0, &ask)) {
-	case SIDE_LOCAL:
-		return 0;
-	case SIDE_MOVED:
-		*directory = AT_FDCWD;
-		*path = room;
-		return 0;
-	case SIDE_DONE:
-		return 1;
-	default:
-		return -1;
-	}
+	return (int)settled(sys_call4(SYS_openat2, directory, (long)path, (long)how, (long)size));
 }
 
 __attribute__((noinline)) static int openat2_asked(int directory, const char *path, const struct open_how *how,
@@ -129,16 +117,16 @@ __attribute__((noinline)) static int openat2_asked(int directory, const char *pa
 		return fail(EINVAL);
 	if (!how->resolve)
 		return open_asked(directory, path, (int)how->flags, (mode_t)how->mode);
-	int where = remote(&directory, &path, 0, room);
+	int where = find_remote(&directory, &path, 0, room);
 	if (where > 0)
 		return fail(ENOSYS); /* callers know what to do: openat2 is younger than they are */
-	return where < 0 ? -1 : libc.openat2(directory, path, how, size);
+	return where < 0 ? -1 : open_so(directory, path, how, size);
 }
 
 int hook_openat2(int directory, const char *path, const struct open_how *how, size_t size)
 {
 	if (!how || ask_passes(open_intent((int)how->flags), directory, path))
-		return opened(libc.openat2(directory, path, how, size));
+		return opened(open_so(directory, path, how, size));
 	return opened(openat2_asked(directory, path, how, size));
 }
 
@@ -146,7 +134,7 @@ __attribute__((noinline)) static int handle_asked(int directory, const char *pat
                                                   int *mount, int flags)
 {
 	char room[PATH_MAX];
-	int where = remote(&directory, &path, flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW, room);
+	int where = find_remote(&directory, &path, flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW, room);
 	if (where > 0)
 		return fail(EOPNOTSUPP);
 	return where < 0 ? -1 : libc.name_to_handle_at(directory, path, handle, mount, flags);

@@ -85,7 +85,8 @@ int hook_execveat(int directory, const char *path, char *const argv[], char *con
 		image_announce_open(directory);
 	else
 		image_announce(directory, path);
-	WITH_LAYER(with, envp, libc.execveat(directory, path, argv, with, flags));
+	/* By number, since older C libraries lack it. */
+	WITH_LAYER(with, envp, (int)libc.syscall(SYS_execveat, directory, path, argv, with, flags));
 }
 
 /* The arguments of execl and its kin, up to their NULL, as an array on the caller's stack. */

@@ -51,19 +51,24 @@ static ssize_t read_by_request(const struct reading *reading, uint64_t offset)
 	return total;
 }
 
+static ssize_t read_so(int descriptor, const struct iovec *parts, int count, off_t offset, int flags)
+{
+	return settled(sys_call6(SYS_preadv2, descriptor, (long)parts, count, offset, 0, flags));
+}
+
 static ssize_t read_at(const struct reading *reading, off_t offset)
 {
 	if (reading->identity.form == WIRE_LAYER_FORM_REQUEST) {
 		/* The stand-in is empty: this reads nothing, and says which flags the kernel refuses. */
 		if (reading->flags &&
-		    libc.preadv2(reading->descriptor, reading->parts, reading->count, offset, reading->flags) < 0)
+		    read_so(reading->descriptor, reading->parts, reading->count, offset, reading->flags) < 0)
 			return -1;
 		return read_by_request(reading, (uint64_t)offset);
 	}
 	if (identity_wait(&reading->identity, (uint64_t)offset, size_of(reading)) != 0)
 		return -1;
 	if (reading->flags)
-		return libc.preadv2(reading->descriptor, reading->parts, reading->count, offset, reading->flags);
+		return read_so(reading->descriptor, reading->parts, reading->count, offset, reading->flags);
 	if (reading->count == 1)
 		return libc.pread(reading->descriptor, reading->parts->iov_base, reading->parts->iov_len, offset);
 	return libc.preadv(reading->descriptor, reading->parts, reading->count, offset);
@@ -155,7 +160,7 @@ ssize_t hook_preadv2(int descriptor, const struct iovec *parts, int count, off_t
 {
 	struct reading reading = {descriptor, identity_watched(descriptor), parts, count, flags};
 	if (reading.identity.form == WIRE_LAYER_FORM_FOREIGN || odd(count, offset == -1 ? 0 : offset))
-		return libc.preadv2(descriptor, parts, count, offset, flags);
+		return read_so(descriptor, parts, count, offset, flags);
 	return offset == -1 ? read_next(&reading) : read_at(&reading, offset);
 }
 

@@ -1,30 +1,22 @@
 /*
  * The stat family, by path and by descriptor, with the old names that programs built for an older libc call. A local
- * result costs one comparison more than the call: stand-ins have no links, hardly anything else does.
+ * result costs one comparison more than the call: stand-ins have no links, hardly anything else does. The kernel is
+ * asked directly: each libc lacks some of the names.
  */
 #include "hook.h"
+#include "remote.h"
 
 #include <linux/stat.h>
 #include <sys/sysmacros.h>
 
-void fill_stat(struct stat *to, const struct layer_reply *from)
+static int stat_here(int directory, const char *path, struct stat *status, int flags)
 {
-	const struct wire_stat *stat = &from->stat;
-	*to = (struct stat){
-		.st_dev = stat->device,
-		.st_ino = stat->inode,
-		.st_mode = stat->mode,
-		.st_nlink = stat->links,
-		.st_uid = stat->uid,
-		.st_gid = stat->gid,
-		.st_rdev = stat->rdev,
-		.st_size = (off_t)stat->size,
-		.st_blksize = (blksize_t)stat->block_size,
-		.st_blocks = (blkcnt_t)stat->blocks,
-		.st_atim = {stat->accessed_seconds, stat->accessed_nanoseconds},
-		.st_mtim = {stat->modified_seconds, stat->modified_nanoseconds},
-		.st_ctim = {stat->changed_seconds, stat->changed_nanoseconds},
-	};
+	return (int)settled(sys_fstatat(directory, path, status, flags));
+}
+
+static int statx_here(int directory, const char *path, int flags, unsigned mask, struct statx *status)
+{
+	return (int)settled(sys_call5(SYS_statx, directory, (long)path, flags, mask, (long)status));
 }
 
 static void fill_statx(struct statx *to, const struct layer_reply *from)
@@ -62,7 +54,7 @@ __attribute__((noinline)) static int correct(int descriptor, struct stat *status
 		return 0;
 	if (identity_stat(&identity, &reply) != 0)
 		return -1;
-	fill_stat(status, &reply);
+	remote_status(status, &reply.stat);
 	return 0;
 }
 
@@ -73,7 +65,7 @@ static inline int corrected(int result, int descriptor, struct stat *status)
 
 int hook_fstat(int descriptor, struct stat *status)
 {
-	return corrected(libc.fstat(descriptor, status), descriptor, status);
+	return corrected((int)settled(sys_fstat(descriptor, status)), descriptor, status);
 }
 
 int hook___fxstat(int version, int descriptor, struct stat *status)
@@ -83,37 +75,13 @@ int hook___fxstat(int version, int descriptor, struct stat *status)
 
 /* ---- by path */
 
-/* Asks where the path is and what is there. SIDE_LOCAL and SIDE_MOVED: the caller goes on with the kernel. */
-static enum side ask_stat(int directory, const char *path, int flags, struct ask *ask)
-{
-	enum { KNOWN = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE };
-	if (flags & ~KNOWN)
-		return SIDE_LOCAL;
-	return ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, directory, path, (uint32_t)flags & AT_SYMLINK_NOFOLLOW, 0,
-	                ask);
-}
+enum { KNOWN = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE };
 
-__attribute__((noinline)) static int stat_asked(int directory, const char *path, struct stat *status, int flags)
+static int stat_asked(int directory, const char *path, struct stat *status, int flags)
 {
-	char room[PATH_MAX];
-	struct ask ask = {.path = room, .path_size = sizeof room};
-	long result;
-	switch (ask_stat(directory, path, flags, &ask)) {
-	case SIDE_LOCAL:
-		result = sys_fstatat(directory, path, status, flags);
-		break;
-	case SIDE_MOVED:
-		result = sys_fstatat(AT_FDCWD, room, status, flags);
-		break;
-	case SIDE_DONE:
-		if (!status)
-			return fail(EFAULT);
-		fill_stat(status, &ask.answer.reply);
-		return 0;
-	default:
-		return -1;
-	}
-	return result < 0 ? fail((int)-result) : 0;
+	if (flags & ~KNOWN)
+		return fail(EINVAL);
+	return status ? inner_stat(directory, path, flags, status) : fail(EFAULT);
 }
 
 /* A local path may lead to a stand-in: /dev/stdin, /proc/self/fd/3. */
@@ -137,14 +105,14 @@ static inline int corrected_named(int result, int directory, const char *path, s
 int hook_stat(const char *path, struct stat *status)
 {
 	if (ask_passes(INTENT_READ, AT_FDCWD, path))
-		return corrected_named(libc.stat(path, status), AT_FDCWD, path, status);
+		return corrected_named(stat_here(AT_FDCWD, path, status, 0), AT_FDCWD, path, status);
 	return stat_asked(AT_FDCWD, path, status, 0);
 }
 
 int hook_lstat(const char *path, struct stat *status)
 {
 	if (ask_passes(INTENT_READ, AT_FDCWD, path))
-		return libc.lstat(path, status);
+		return stat_here(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
 	return stat_asked(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -165,7 +133,7 @@ int hook_fstatat(int directory, const char *path, struct stat *status, int flags
 {
 	if (!ask_passes(INTENT_READ, directory, path))
 		return stat_asked(directory, path, status, flags);
-	int result = libc.fstatat(directory, path, status, flags);
+	int result = stat_here(directory, path, status, flags);
 	return corrected_at(result, directory, path, status, flags);
 }
 
@@ -204,13 +172,13 @@ __attribute__((noinline)) static int statx_asked(int directory, const char *path
 {
 	char room[PATH_MAX];
 	struct ask ask = {.path = room, .path_size = sizeof room};
-	if (mask & STATX__RESERVED)
+	if (mask & STATX__RESERVED || flags & ~KNOWN)
 		return fail(EINVAL);
-	switch (ask_stat(directory, path, flags, &ask)) {
+	switch (ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, directory, path, (uint32_t)flags, 0, &ask)) {
 	case SIDE_LOCAL:
-		return libc.statx(directory, path, flags, mask, status);
+		return statx_here(directory, path, flags, mask, status);
 	case SIDE_MOVED:
-		return libc.statx(AT_FDCWD, room, flags, mask, status);
+		return statx_here(AT_FDCWD, room, flags, mask, status);
 	case SIDE_DONE:
 		if (!status)
 			return fail(EFAULT);
@@ -247,7 +215,7 @@ int hook_statx(int directory, const char *path, int flags, unsigned mask, struct
 {
 	if (!ask_passes(INTENT_READ, directory, path))
 		return statx_asked(directory, path, flags, mask, status);
-	int result = libc.statx(directory, path, flags, mask, status);
+	int result = statx_here(directory, path, flags, mask, status);
 	if (result != 0 || (status->stx_mask & STATX_NLINK && status->stx_nlink))
 		return result;
 	if (names_itself(path, flags))

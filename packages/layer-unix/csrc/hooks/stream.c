@@ -167,11 +167,13 @@ static enum side open_stream(const char *path, int flags, int *descriptor, char 
 	return SIDE_FAILED;
 }
 
-/* Puts the descriptor in the place of the one that a stream has. */
-static FILE *exchange(FILE *stream, int descriptor, int flags)
+/* Puts the descriptor in the place of the one that a stream has, closed on exec or not as that was. */
+static FILE *exchange(FILE *stream, int descriptor)
 {
-	if (stream)
-		sys_call3(SYS_dup3, descriptor, fileno(stream), flags & O_CLOEXEC);
+	if (stream) {
+		long flags = sys_fcntl(fileno(stream), F_GETFD, 0);
+		sys_call3(SYS_dup3, descriptor, fileno(stream), flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+	}
 	sys_close(descriptor);
 	return stream;
 }
@@ -180,7 +182,7 @@ static FILE *exchange(FILE *stream, int descriptor, int flags)
  * fdopen knows nothing of a character set, so such a stream is opened on another file first. The remote file moves away
  * meanwhile, so that the stream gets the lowest number.
  */
-static FILE *open_with_set(const char *mode, int descriptor, int flags)
+static FILE *open_with_set(const char *mode, int descriptor)
 {
 	int high = descriptor_high(descriptor);
 	if (high < 0) {
@@ -189,7 +191,7 @@ static FILE *open_with_set(const char *mode, int descriptor, int flags)
 		return NULL;
 	}
 	sys_close(descriptor);
-	return exchange(libc.fopen("/dev/null", mode), high, flags);
+	return exchange(libc.fopen("/dev/null", mode), high);
 }
 
 __attribute__((noinline)) static FILE *fopen_asked(const char *path, const char *mode, int flags)
@@ -207,7 +209,7 @@ __attribute__((noinline)) static FILE *fopen_asked(const char *path, const char 
 		return NULL;
 	}
 	if (strstr(mode, ",ccs="))
-		return open_with_set(mode, descriptor, flags);
+		return open_with_set(mode, descriptor);
 	FILE *stream = libc.fdopen(descriptor, mode);
 	if (!stream)
 		sys_close(descriptor);
@@ -233,7 +235,7 @@ __attribute__((noinline)) static FILE *freopen_asked(const char *path, const cha
 	case SIDE_MOVED:
 		return checked(libc.freopen(room, mode, stream));
 	case SIDE_DONE:
-		return exchange(libc.freopen("/dev/null", mode, stream), descriptor, flags);
+		return exchange(libc.freopen("/dev/null", mode, stream), descriptor);
 	default: {
 		int error = errno;
 		libc.freopen("", mode, stream); /* a failure closes the stream too */

@@ -4,6 +4,7 @@
  * is the kernel's. A system call made by the program's own instructions isn't seen.
  */
 #include "hook.h"
+#include "numbers.h"
 #include "remote.h"
 #include "scan.h"
 
@@ -147,9 +148,11 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 	long result = route(number, a, b, c, d, e, &known);
 	if (known)
 		return result;
+	long arguments[] = {a, b, c, d, e, f};
+	if (file_call(number, arguments, &result))
+		return result;
 	const struct change *what = find_change(number);
 	if (__builtin_expect(!what, 1))
 		return libc.syscall(number, a, b, c, d, e, f);
-	long arguments[] = {a, b, c, d, e, f};
 	return change(what, arguments);
 }

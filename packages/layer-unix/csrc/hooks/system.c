@@ -3,6 +3,7 @@
  * The target tells of the file system alone; the others are refused as by a file system that doesn't have them.
  */
 #include "hook.h"
+#include "remote.h"
 
 #include <sys/inotify.h>
 #include <sys/xattr.h>
@@ -131,29 +132,13 @@ long hook_pathconf(const char *path, int name)
 
 /* ---- extended attributes and watches */
 
-/* Whether a path is remote: 1, 0 (then `*path` says what to use here), or -1 with errno. `room` has PATH_MAX bytes. */
-static int remote(const char **path, uint32_t flags, char *room)
-{
-	struct ask ask = {.path = room, .path_size = PATH_MAX};
-	switch (ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, AT_FDCWD, *path, flags, 0, &ask)) {
-	case SIDE_LOCAL:
-		return 0;
-	case SIDE_MOVED:
-		*path = room;
-		return 0;
-	case SIDE_DONE:
-		return 1;
-	default:
-		return -1;
-	}
-}
-
 /* A call by path that a remote file refuses: with ENOTSUP, or as stat does. */
 #define REFUSED(type, name, flags, parameters, arguments)                             \
 	__attribute__((noinline)) static type name##_asked parameters                 \
 	{                                                                             \
 		char room[PATH_MAX];                                                  \
-		int where = remote(&path, flags, room);                               \
+		int directory = AT_FDCWD;                                             \
+		int where = find_remote(&directory, &path, flags, room);              \
 		return where > 0 ? fail(ENOTSUP) : where < 0 ? -1 : libc.name arguments; \
 	}                                                                             \
 	type hook_##name parameters                                                   \

@@ -124,12 +124,18 @@ __attribute__((noinline)) static ssize_t move_watched(move_function *move, int f
 	return moved;
 }
 
+static ssize_t copy_here(int from, off_t *from_offset, int to, off_t *to_offset, size_t size, unsigned flags)
+{
+	return settled(
+		sys_call6(SYS_copy_file_range, from, (long)from_offset, to, (long)to_offset, (long)size, flags));
+}
+
 ssize_t hook_copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t size, unsigned flags)
 {
 	struct identity identity = identity_watched(from);
 	if (identity.form == WIRE_LAYER_FORM_FOREIGN)
-		return libc.copy_file_range(from, from_offset, to, to_offset, size, flags);
-	return move_watched(libc.copy_file_range, from, from_offset, to, to_offset, size, flags, &identity);
+		return copy_here(from, from_offset, to, to_offset, size, flags);
+	return move_watched(copy_here, from, from_offset, to, to_offset, size, flags, &identity);
 }
 
 ssize_t hook_splice(int from, off_t *from_offset, int to, off_t *to_offset, size_t size, unsigned flags)

@@ -48,6 +48,15 @@ static int entries(const char *path)
 	return count;
 }
 
+/* What the file of this relative path holds. */
+static void holds(const char *path, const char *expected)
+{
+	char text[16] = "";
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(file >= 0 && read(file, text, sizeof text - 1) == (ssize_t)strlen(expected) && close(file) == 0);
+	CHECK(strcmp(text, expected) == 0);
+}
+
 static void wait_for(pid_t child)
 {
 	int status;
@@ -60,6 +69,7 @@ static void children(const char *where)
 	pid_t child = fork();
 	if (child == 0) {
 		is_current(where);
+		holds("two/file", "file");
 		CHECK(chdir("/") == 0);
 		exit(0);
 	}
@@ -74,6 +84,27 @@ static void children(const char *where)
 		_exit(9);
 	}
 	wait_for(child);
+}
+
+/* A child that libc starts elsewhere. */
+static void spawned_there(void)
+{
+	posix_spawn_file_actions_t actions;
+	char *argv[] = {self, "child", below(folder, "one"), NULL};
+	pid_t child;
+	int before = dup(0);
+	CHECK(close(before) == 0 && posix_spawn_file_actions_init(&actions) == 0);
+	int all = entries("/proc/self/fd");
+	errno = 77;
+	int code = posix_spawn_file_actions_addchdir_np(&actions, below(folder, "nothing"));
+	CHECK(errno == 77);
+	CHECK(code == ENOENT || posix_spawn(&child, self, &actions, NULL, argv, environ) == ENOENT);
+	CHECK(posix_spawn_file_actions_destroy(&actions) == 0 && posix_spawn_file_actions_init(&actions) == 0);
+	CHECK(posix_spawn_file_actions_addchdir_np(&actions, argv[2]) == 0);
+	CHECK(posix_spawn(&child, self, &actions, NULL, argv, environ) == 0);
+	wait_for(child);
+	CHECK(posix_spawn_file_actions_destroy(&actions) == 0);
+	CHECK(dup(0) == before && close(before) == 0 && entries("/proc/self/fd") == all);
 }
 
 static void by_habit(void)
@@ -95,6 +126,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "child") == 0) {
 		is_current(argv[2]);
 		CHECK(entries("two") == 3);
+		holds("two/file", "file");
 		return 0;
 	}
 	CHECK(argc == 2 && getcwd(start, sizeof start));
@@ -103,6 +135,7 @@ int main(int argc, char **argv)
 	is_current(start);
 	int home = open(".", O_RDONLY | O_DIRECTORY);
 
+	spawned_there();
 	CHECK(chdir(folder) == 0);
 	is_current(folder);
 	CHECK(entries(".") == entries(folder));
@@ -110,6 +143,8 @@ int main(int argc, char **argv)
 	CHECK(chdir("one") == 0);
 	is_current(below(folder, "one"));
 	CHECK(entries("two") == 3 && entries("../one/two") == 3);
+	holds("two/file", "file");
+	holds("./../one//two/../two/file", "file");
 	children(below(folder, "one"));
 
 	DIR *two = opendir("two");

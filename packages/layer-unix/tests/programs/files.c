@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static const char *volatile nothing; /* NULL, unseen by the compiler */
 static const char *folder, *truth; /* the same directory: remote, and as it really is */
@@ -200,6 +201,30 @@ static void stats(void)
 	CHECK_FAILS(access(at("file"), 64), EINVAL);
 }
 
+static void streams(void)
+{
+	char line[64];
+	int first = lowest();
+	FILE *stream = fopen(at("file"), "re");
+	CHECK(stream && fileno(stream) == first && fcntl(first, F_GETFD) == FD_CLOEXEC);
+	CHECK(fgets(line, sizeof line, stream) && strcmp(line, "hello, world\n") == 0 && fgetc(stream) == EOF);
+	CHECK(fseek(stream, -3, SEEK_CUR) == 0 && fgetc(stream) == 'l' && ftell(stream) == 11);
+	CHECK(fputc('x', stream) == EOF);
+	CHECK(freopen(at("link"), "r", stream) == stream && fileno(stream) == first && fgetc(stream) == 'h');
+	CHECK(fclose(stream) == 0 && lowest() == first);
+	CHECK(!fopen(at("none"), "r") && errno == ENOENT);
+	CHECK(!fopen(at("file"), "?") && errno == EINVAL);
+	CHECK((stream = fopen(at("folder"), "r")) && fgetc(stream) == EOF && errno == EISDIR);
+	fclose(stream);
+#ifdef __GLIBC__ /* musl knows one character set */
+	wchar_t wide[64];
+	CHECK((stream = fopen(at("file"), "r,ccs=UTF-8")) && fileno(stream) == first);
+	CHECK(fgetws(wide, 64, stream) && wcscmp(wide, L"hello, world\n") == 0);
+	fclose(stream);
+#endif
+	CHECK(lowest() == first);
+}
+
 static void links(void)
 {
 	char buffer[PATH_MAX], *made;
@@ -233,6 +258,7 @@ int main(int argc, char **argv)
 	truth = argv[2];
 	opening();
 	stats();
+	streams();
 	links();
 	return 0;
 }
