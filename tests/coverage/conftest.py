@@ -14,9 +14,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "packages" / "layer-unix" / "tests"))  # `layer_session` and its kin
 
-from layer_programs import need  # noqa: E402 - found by the line above
-from layer_session import Session, scripted_session  # noqa: E402 - likewise
-from mirrord_layer_unix import build  # noqa: E402 - likewise
+from layer_programs import need
+from layer_session import Session, scripted_session
+from mirrord_layer_unix import build
 
 SQL = "create table fruit (name text, price integer); insert into fruit values ('pear', 3), ('plum', 2), ('fig', 9);"
 

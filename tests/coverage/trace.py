@@ -115,9 +115,7 @@ def missed(calls: Iterable[Call], remote: bytes, stand_ins: bytes) -> list[Call]
         call
         for call in calls
         if not excuse(call)
-        and any(
-            _is_below(path, stand_ins) or (_is_below(path, remote) and not call.changing) for path in call.paths
-        )
+        and any(_is_below(path, stand_ins) or (_is_below(path, remote) and not call.changing) for path in call.paths)
     ]
 
 

@@ -30,7 +30,14 @@ show(sorted(top for top, _, _, _ in os.fwalk(os.path.join(root, "folder"))))
 show(sorted(glob.glob(root + "/*/*")), sorted(map(str, pathlib.Path(root).rglob("l*"))))
 for name in ("lines", "link", "dangling", "none", "folder", "lines/none"):
     path = os.path.join(root, name)
-    show(name, os.path.exists(path), os.path.isdir(path), os.path.islink(path), os.access(path, os.R_OK), os.path.realpath(path))
+    show(
+        name,
+        os.path.exists(path),
+        os.path.isdir(path),
+        os.path.islink(path),
+        os.access(path, os.R_OK),
+        os.path.realpath(path),
+    )
     for ask in (os.stat, os.lstat, os.readlink, os.listdir, os.statvfs, open):
         try:
             ask(path)
@@ -50,4 +57,6 @@ show(sorted(os.listdir("copied")), os.path.getsize("copy"))
 sys.path.insert(0, root)
 show(importlib.import_module("shop.prices").PRICE, importlib.import_module("shop").__file__)
 show(sqlite3.connect(f"file:{root}/shop.db?mode=ro", uri=True).execute("select * from fruit").fetchall())
-show(tarfile.open(os.path.join(root, "shop.tar")).getnames(), zipfile.ZipFile(os.path.join(root, "shop.zip")).namelist())
+show(
+    tarfile.open(os.path.join(root, "shop.tar")).getnames(), zipfile.ZipFile(os.path.join(root, "shop.zip")).namelist()
+)
