@@ -47,12 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
         target = hold(chosen.target_pid, chosen.target_start, before_change=log.load)
     except TargetRefused as refusal:
         target = refusal
-        log("warning", "the target can't be served", reason=str(refusal))
 
     async def serve() -> None:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
         _tell_ready(chosen.target_pid, served=isinstance(target, HeldTarget))
         failure = await server.run(stream, chosen.token_digest, target, log)
+        if isinstance(target, TargetRefused):  # after the session has heard of it: the first line takes a while
+            log("warning", "the target can't be served", reason=str(target))
         log("info", "the session has ended", kind=failure.kind.name.lower(), reason=failure.text)
 
     trio.run(serve)
