@@ -133,6 +133,21 @@ def test_relative_paths_know_not_found_patterns_alone() -> None:
     assert [rules.decide_relative(path) for path in (b"a/b.SECRET", b"x", b".secretly")] == [NOT_FOUND, LOCAL, LOCAL]
 
 
+@pytest.mark.parametrize(
+    ("path", "leaves"),
+    [
+        (b"/app/..", True),
+        (b"/usr/../app", False),
+        (b"/usr/../app/../etc", True),
+        (b"/etc/ssl/certs/../x", True),
+        (b"/usr/lib/..", False),
+        (b"/app/x", False),
+    ],
+)
+def test_leaving_a_remote_directory(path: bytes, leaves: bool) -> None:
+    assert Rules(file_rules()).leaves_remote(path) is leaves
+
+
 @given(some_rules, some_paths, st.booleans())
 def test_deciding_is_the_same_each_time_and_changes_are_never_remote(rules: Any, path: bytes, changing: bool) -> None:
     decider = Rules(rules)
