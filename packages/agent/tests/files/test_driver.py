@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_kit import start_of
-from mirrord_agent.files.driver import Files, OpenFile
+from mirrord_agent.files.driver import Files, Mount, OpenFile
 from mirrord_agent.files.machine import CHUNK
 from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.watches.driver import Watches
@@ -256,6 +256,28 @@ def test_made_up_directories_are_not_watched(system: Files) -> None:
 
 def test_a_shrunk_file_ends_early(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12")
-    file = OpenFile(Descriptor(os.open(tmp_path / "file", os.O_RDONLY)), Form.LARGE)
+    file = OpenFile(Descriptor(os.open(tmp_path / "file", os.O_RDONLY)), Form.LARGE, Mount(0))
     assert file.read(0, 10) == b"12"
     file.close()
+
+
+def test_a_file_system_that_cannot_say_what_is_cached_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As overlayfs, under every container: a second question would be lost time."""
+    (tmp_path / "file").write_bytes(b"x")
+    asked = []
+
+    def refuse(*arguments: object) -> int:
+        asked.append(arguments)
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "preadv", refuse)
+    file = OpenFile(Descriptor(os.open(tmp_path / "file", os.O_RDONLY)), Form.LARGE, Mount(0))
+    for _ in range(2):
+        with pytest.raises(BlockingIOError):
+            file.read(0, 1, cached=True)
+    assert file.read(0, 1) == b"x"
+    file.close()
+
+    assert len(asked) == 1
