@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -333,6 +335,36 @@ def test_many_at_once(tmp_path: Path) -> None:
                     nursery.start_soon(one, number)
 
     serve(tmp_path, block)
+
+
+def test_an_open_that_has_to_wait_stalls_nobody_else(tmp_path: Path) -> None:
+    """A lease, as file servers take them: whoever opens the file waits until its holder gives it back."""
+    leased = put(tmp_path, "leased", b"mine")
+    put(tmp_path, "file", b"x")
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel asks the holder for it by this
+
+    async def block(client: Client) -> None:
+        with leased.open("r+b") as holder:
+            fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            async with trio.open_nursery() as nursery:
+
+                async def wait_for_it() -> None:
+                    got.append(await content(client, b"/leased"))
+
+                got: list[bytes] = []
+                for _ in range(5):
+                    nursery.start_soon(wait_for_it)
+                for _ in range(5):
+                    assert await content(client, b"/file") == b"x"
+                    assert len(await entries(client, b"/")) == 4
+                assert got == []
+                fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            assert got == [b"mine"] * 5
+
+    try:
+        serve(tmp_path, block)
+    finally:
+        signal.signal(signal.SIGIO, before)
 
 
 def test_what_is_closed_while_a_thread_opens_it_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
