@@ -48,7 +48,7 @@ async def _run(settings: Settings, link: int, status: int) -> None:
         teller = stack.enter_context(_Teller(status))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_end_on_signal, nursery.cancel_scope)
-            nursery.start_soon(_end_with_command_line, os.dup(link), teller, nursery.cancel_scope)
+            nursery.start_soon(_end_with_command_line, os.dup(link), teller.starting, nursery.cancel_scope)
             try:
                 await _live(settings, inherited, teller, log)
             except AgentFailed as error:
@@ -83,6 +83,7 @@ async def _tell_ready(teller: _Teller, session: Performer, client: Client, name:
         socket_name=name,
     )
     table = session.memory.hand_out()
+    teller.starting.cancel()
     try:
         await teller.tell(ready, table)
     finally:
@@ -98,17 +99,14 @@ class _Teller:
 
     def __init__(self, status: int) -> None:
         self._socket: trio.socket.SocketType | None = trio.socket.from_stdlib_socket(socket.socket(fileno=status))
+        self.starting = trio.CancelScope()
+        """What is done only until the session is ready."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the last message wasn't said."""
-        return self._socket is not None
 
     def close(self) -> None:
         """Say no more."""
@@ -166,12 +164,12 @@ async def _end_on_signal(scope: trio.CancelScope) -> None:
             scope.cancel()
 
 
-async def _end_with_command_line(link: int, teller: _Teller, scope: trio.CancelScope) -> None:
-    """End if the command line does before it started a program. A program's first question is readable too."""
+async def _end_with_command_line(link: int, starting: trio.CancelScope, scope: trio.CancelScope) -> None:
+    """End if the command line does while the session starts."""
     try:
-        await trio.lowlevel.wait_readable(link)
-        gone = hung_up(link)
+        with starting:
+            await trio.lowlevel.wait_readable(link)
+            if hung_up(link):
+                scope.cancel()
     finally:
         os.close(link)
-    if gone and teller.is_open:
-        scope.cancel()
