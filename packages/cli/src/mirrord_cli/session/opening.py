@@ -179,10 +179,10 @@ class Opening:
             case Form.REQUEST:
                 made = StandIn(next(self._numbers), LayerForm.REQUEST, path, status, told.ask, watched=True, kept=False)
                 self._make(MakeWhole(made.number, b"", status), made, waiting)
-            case _ if kept := self._find(path, status, told.ask):
-                self._hand_out(kept, waiting)
             case _ if making := self._shared.get(told.ask):
                 making.waiting.append(waiting)
+            case Form.LARGE if kept := self._find(path, status, told.ask):
+                self._hand_out(kept, waiting)
             case Form.LARGE:
                 made = StandIn(next(self._numbers), LayerForm.FILLING, path, status, told.ask, watched=True)
                 made.filling = Filling(status.size, len(told.data), self._fetches)
@@ -236,7 +236,8 @@ class Opening:
         made = making.made
         if made.watched:
             self._table.count_watched(1)
-        self._registry.add(made, (device, inode))
+        if older := self._registry.add(made, (device, inode)):
+            self._actions.append(Release(older.number))
         for waiting in making.waiting:
             self._hand_out(made, waiting)
         if not made.kept:

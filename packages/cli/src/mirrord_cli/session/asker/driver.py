@@ -78,18 +78,23 @@ class Asker:
 
     async def _ask(self, action: Ask) -> None:
         number, machine = action.ask, self._machine
+        answer: Answer | Failure
+        data = b""
         try:
             answer, data = await self._answer(action)
         except RemoteError as error:
-            self._perform(machine.refused(number, error.failure, trio.current_time()))
+            answer = error.failure
         except TooLong:
-            self._perform(machine.refused(number, TOO_LONG, trio.current_time()))
+            answer = TOO_LONG
         except ConnectionLost:
-            pass  # `Machine.lost` ends all questions
+            return
+        if machine.is_lost:  # which ended all questions
+            self.close(number)
+        elif isinstance(answer, Failure):
+            self._perform(machine.refused(number, answer, trio.current_time()))
         else:
-            if not machine.is_lost:
-                self._perform(machine.answered(number, answer, data, trio.current_time()))
-        if isinstance(listing := self._open.get(number), Listing) and listing.listed.watched:
+            self._perform(machine.answered(number, answer, data, trio.current_time()))
+        if isinstance(listing := self._open.get(number), Listing):
             await self._watch(number, listing)
 
     async def _answer(self, action: Ask) -> tuple[Answer, bytes]:

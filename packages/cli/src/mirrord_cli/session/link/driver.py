@@ -55,7 +55,7 @@ class Links:
         self._most = most
         self._channels: dict[int, socket.socket] = {}
         self._number = 0
-        self._room = trio.Event()
+        self._room = trio.lowlevel.ParkingLot()
         self._links = 0
         self._idle = trio.Event()
         self.questions = 0
@@ -77,8 +77,7 @@ class Links:
             with link:
                 while True:
                     while len(self._channels) >= self._most:
-                        self._room = trio.Event()
-                        await self._room.wait()
+                        await self._room.park()
                     await trio.lowlevel.wait_readable(link)
                     if not self._receive(link, inherited=inherited):
                         return
@@ -138,7 +137,7 @@ class Links:
         finally:
             channel.close()
         if len(self._channels) == self._most - 1:
-            self._room.set()
+            self._room.unpark_all()
 
     # ------------------------------------------------------------------------------------------ connections
 

@@ -130,9 +130,9 @@ class StandIns:
         """Give a large file, all of which is there, its mode and times; nothing is written any more."""
         fd = self._fds[number]
         _dress(fd, status)
-        # Without a descriptor that may write, programs may execute it.
-        self._fds[number] = _reopen(fd)
-        os.close(fd)
+        with suppress(OSError):  # no descriptor left: then this one must do
+            self._fds[number] = _reopen(fd)  # nobody may execute a file that someone may write
+            os.close(fd)
 
     def _closed(self, number: int) -> None:
         fd = self._fds.get(number)

@@ -103,8 +103,16 @@ class Registry:
         """Return the large files that are filling, or were."""
         return [each for each in self._numbers.values() if each.filling]
 
-    def add(self, made: StandIn, identity: Identity) -> None:
-        """Note a stand-in that was made; the session has a descriptor of it."""
+    def add(self, made: StandIn, identity: Identity) -> StandIn | None:
+        """Note a stand-in that was made; the session has a descriptor of it.
+
+        Return the older one of the same path, if later opens don't get it any more: it was let go of.
+        """
+        older = self._files.get(made.path) if made.kept and made.form is not LayerForm.DIRECTORY else None
+        if older and older.form is not LayerForm.FILLING:
+            self.let_go(older)
+        else:
+            older = None
         made.identity = identity
         made.held = True
         self._numbers[made.number] = made
@@ -116,6 +124,7 @@ class Registry:
             self._directories[made.path] = made
         elif made.kept:
             self._files[made.path] = made
+        return older
 
     def let_go(self, made: StandIn) -> None:
         """Note that the session keeps no descriptor of it any more: no later open gets it."""
