@@ -24,7 +24,9 @@ from mirrord_cli.session.actions import (
 )
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.filling import Filling
+from mirrord_cli.session.looking import Looking
 from mirrord_cli.session.questions import Outcome, Questions, Told, errno_of
+from mirrord_cli.session.requests import open_flags
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import Table
 from mirrord_protocol.values import (
@@ -65,30 +67,22 @@ class _Making:
     waiting: list[_Waiting]
 
 
-def open_flags(flags: int) -> OpenFlag:
-    """Return what the agent is told of an open's flags, which are Linux's."""
-    told = OpenFlag(0)
-    for flag, name in (
-        (os.O_NOFOLLOW, OpenFlag.NO_FOLLOW),
-        (os.O_DIRECTORY, OpenFlag.DIRECTORY),
-        (os.O_NONBLOCK, OpenFlag.NON_BLOCKING),
-        (os.O_PATH, OpenFlag.PATH_ONLY),
-        (os.O_NOATIME, OpenFlag.NO_ACCESS_TIME),
-    ):
-        if flags & flag == flag:
-            told |= name
-    return told
-
-
 class Opening:
     """Hands out descriptors for remote paths."""
 
     def __init__(
-        self, actions: list[Action], questions: Questions, facts: Facts, registry: Registry, table: Table
+        self,
+        actions: list[Action],
+        questions: Questions,
+        facts: Facts,
+        looking: Looking,
+        registry: Registry,
+        table: Table,
     ) -> None:
         self._actions = actions
         self._questions = questions
         self._facts = facts
+        self._looking = looking
         self._registry = registry
         self._table = table
         self._numbers = count(1)
@@ -173,6 +167,7 @@ class Opening:
             self._take(channel, path, outcome, opened)
 
         self._questions.ask(Open(path, flags, CONTENT, HEAD), then)
+        self._looking.missed(path)
 
     def _take(self, channel: int, path: bytes, told: Told, opened: Opened) -> None:
         """Hand out what the agent opened."""

@@ -9,6 +9,8 @@ from mirrord_cli.session.actions import Action, Ask
 from mirrord_protocol.values import Answer, Failure, FailureKind, Request
 
 LOST = Failure(FailureKind.GONE, None, "the agent is gone")
+TOO_LONG = Failure(FailureKind.LIMIT, None, "longer than was wanted")
+"""Of an `Ask` with `most`: the driver's answer, never the agent's."""
 MEANINGS = {FailureKind.UNSUPPORTED: "ENOTSUP", FailureKind.FORBIDDEN: "EACCES"}
 """Errnos of failures that have none; all others are EIO."""
 
