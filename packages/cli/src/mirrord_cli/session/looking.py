@@ -42,11 +42,10 @@ class Looking:
             self._counts.popitem(last=False)
         if count != ENOUGH or self._under_way >= AT_ONCE or self._facts.listing(directory) is not None:
             return
-        mark = self._facts.begin()
 
         def told(outcome: Outcome) -> None:
             self._under_way -= 1
-            self._facts.learn_listing(directory, outcome, mark)
+            self._facts.learn_listing(directory, outcome)
 
         self._under_way += 1
         self._questions.ask(ListDirectory(directory, watch=True), told, LONGEST)

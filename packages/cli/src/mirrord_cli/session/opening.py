@@ -25,12 +25,11 @@ from mirrord_cli.session.actions import (
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.filling import Filling
 from mirrord_cli.session.looking import Looking
-from mirrord_cli.session.questions import Outcome, Questions, Told, errno_of
+from mirrord_cli.session.questions import Outcome, Questions, Refused, Told
 from mirrord_cli.session.requests import open_flags
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import Table
 from mirrord_protocol.values import (
-    Failure,
     Form,
     LayerForm,
     LayerOutcome,
@@ -132,8 +131,8 @@ class Opening:
         """
 
         def then(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                self._fail(channel, errno_of(outcome))
+            if isinstance(outcome, Refused):
+                self._fail(channel, outcome.errno)
                 return
             opened = outcome.answer
             assert isinstance(opened, Opened)
@@ -149,21 +148,20 @@ class Opening:
         self._questions.ask(Open(path, open_flags(flags), 0, 0), then)
 
     def _ask(self, channel: int, path: bytes, flags: OpenFlag) -> None:
-        mark, follow = self._facts.begin(), not flags & OpenFlag.NO_FOLLOW
+        follow = not flags & OpenFlag.NO_FOLLOW
 
         def then(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                errno = errno_of(outcome)
-                if errno == "ENOENT":  # other errnos may be about opening, not about the path
-                    self._facts.learn_stat(path, errno, mark, follow=follow)
-                self._fail(channel, errno)
+            if isinstance(outcome, Refused):
+                if outcome.errno == "ENOENT":  # other errnos may be about opening, not about the path
+                    self._facts.learn_stat(path, outcome.errno, outcome.mark, follow=follow)
+                self._fail(channel, outcome.errno)
                 return
             opened = outcome.answer
             assert isinstance(opened, Opened)
             if opened.form in {Form.STREAM, Form.REQUEST} and not outcome.first:
                 self._ask(channel, path, flags)
                 return
-            self._facts.learn_stat(path, opened.stat, mark, follow=follow)
+            self._facts.learn_stat(path, opened.stat, outcome.mark, follow=follow)
             self._take(channel, path, outcome, opened)
 
         self._questions.ask(Open(path, flags, CONTENT, HEAD), then)

@@ -31,6 +31,9 @@ from mirrord_protocol.values import (
     StatPath,
 )
 
+CHUNKS = 64
+"""So many are written at once."""
+
 
 class TooLong(Exception):
     """A listing is longer than was wanted."""
@@ -174,10 +177,14 @@ class Asker:
         at, failed = action.read.offset, False
         try:
             async for chunk in stream:
-                if not self._stand_ins.write(action.stand_in, at, chunk):
+                chunks = [chunk]
+                while stream.ready and len(chunks) < CHUNKS:
+                    chunks.append(stream.take())
+                size = self._stand_ins.write(action.stand_in, at, chunks)
+                if not size:
                     break
-                at += len(chunk)
-                self._perform(self._machine.arrived(action.fetch, len(chunk)))
+                at += size
+                self._perform(self._machine.arrived(action.fetch, size))
         except (RemoteError, ConnectionLost, OSError):
             failed = True
         except trio.ClosedResourceError:

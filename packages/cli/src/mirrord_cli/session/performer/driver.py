@@ -35,6 +35,7 @@ from mirrord_cli.session.agent.driver import AgentFailed
 from mirrord_cli.session.asker.driver import Asker
 from mirrord_cli.session.cache import Cache
 from mirrord_cli.session.facts import Facts
+from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.link.driver import Links
 from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.prefixes import derive_prefixes
@@ -116,7 +117,9 @@ class Performer:
         table = Table(memoryview(self.memory.map), plan, devices, table_flags(files))
         self._stack.callback(table.close)
         budget = Budget(descriptors=min(self._limit // SHARE, MOST))
-        self._machine = Machine(Rules(files), Facts(Cache(settings.time_to_live)), Registry(budget), table)
+        self._machine = Machine(
+            Rules(files), Leading(files), Facts(Cache(settings.time_to_live)), Registry(budget), table
+        )
         self._links = Links(self._asked, settings.user_id, min(self._limit // SHARE, MOST))
         self._stack.callback(self._links.close)
 
