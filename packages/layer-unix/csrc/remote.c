@@ -87,7 +87,7 @@ long remote_path(const struct identity *directory, char *room, size_t size)
 	                                .device = directory->device,
 	                                .inode = directory->inode};
 	struct answer answer;
-	if (link_ask(&request, ".", 1, &answer, room, size - 1) != 0)
+	if (link_ask(&request, NULL, 0, &answer, room, size - 1) != 0)
 		return -1;
 	if (answer.reply.payload == 0 || room[0] != '/')
 		return fail(EIO);

@@ -93,6 +93,8 @@ class Remote:
         """Cleaned paths that go elsewhere on this machine."""
         self.listings: dict[Path, list[DirectoryEntry]] = {}
         """What directories hold that need not be real."""
+        self.raw_listing: bytes | None = None
+        """What comes in place of every listing."""
         self.cache_local = True
         """Whether a local answer is published in the table."""
         self.standins: dict[tuple[int, int], StandIn] = {}
@@ -238,12 +240,16 @@ class Remote:
 
     def _list(self, request: LayerRequest, payload: bytes) -> Answer:
         truth = Path(os.path.realpath(self._truth(request, payload), strict=True))
-        entries = self.listings.get(truth) or [entry(truth, name) for name in (".", "..", *os.listdir(truth))]
         listing = os.memfd_create("listing", os.MFD_CLOEXEC)
-        for start in range(0, len(entries), 100):
-            os.write(listing, encode_chunk(entries[start : start + 100]))
+        os.write(listing, self.encode_listing(truth) if self.raw_listing is None else self.raw_listing)
         os.lseek(listing, 0, os.SEEK_SET)
         return self._hand_out(truth, truth.stat(), [listing])
+
+    def encode_listing(self, truth: Path) -> bytes:
+        """The bytes that tell of a directory's entries."""
+        entries = self.listings.get(truth) or [entry(truth, name) for name in (".", "..", *os.listdir(truth))]
+        chunks = [encode_chunk(entries[start : start + 100]) for start in range(0, len(entries), 100)]
+        return b"".join(chunks)
 
     def _enter(self, request: LayerRequest, payload: bytes) -> Answer:
         truth = Path(os.path.realpath(self._truth(request, payload), strict=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from layer_programs import Both
+from layer_programs import Both, Programs, need, sanitize
 from layer_session import Session
 
 pytestmark = pytest.mark.programs
@@ -52,3 +52,20 @@ def test_session_that_is_gone(session: Session) -> None:
 
     assert (out, program.returncode) == (b"/\n", 0)
     assert b"Input/output error" in err
+
+
+@pytest.mark.parametrize("how", ["shipped", "sanitized", "musl"])
+@pytest.mark.usefixtures("tree")
+def test_directories_of_a_session_that_is_gone(session: Session, compile_program: Programs, how: str) -> None:
+    if how == "sanitized":
+        sanitize(session)
+    if how == "musl":
+        need("musl-gcc")
+    program = compile_program("lost", compiler="musl-gcc" if how == "musl" else "zig", output=f"lost-{how}")
+    with session.start(program, session.path().rstrip("/"), stdin=-1, stdout=-1, stderr=-1) as running:
+        assert running.stdout and running.stdin
+        assert running.stdout.readline() == b"there\n"
+        session.die()
+        _, err = running.communicate(timeout=60)
+
+    assert (running.returncode, err) == (0, b"")

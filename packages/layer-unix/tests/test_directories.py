@@ -56,6 +56,20 @@ def test_hundred_thousand_entries(session: Session, compile_program: Programs, t
     session.run(compile_program("directories"), session.path().rstrip("/"), str(truth), "large")
 
 
+def test_garbage_for_a_listing(session: Session, tree: Path) -> None:
+    """Cut off, or no listing at all: an error, never a crash; what came before it is shown."""
+    whole = session.remote.encode_listing(tree / "thousand")
+    program = [sys.executable, "-c", "import os, sys; [print(name) for name in os.scandir(sys.argv[1])]"]
+    for listing, error in [(b"", b""), (b"x", b"Input/output"), (bytes(64), b"Input/output"), (whole[:-100], b"Input/output"),
+                           (b"\xff" * 5000, b"Input/output"), (whole[:5000] + b"\xff" * 9000, b"Input/output")]:  # fmt: skip
+        session.remote.raw_listing = listing
+        done = session.run(*program, session.path("thousand"), check=False)
+
+        assert done.returncode in {0, 1}
+        assert error in done.stderr
+        assert bool(error) == bool(done.stderr)
+
+
 PYTHON = [
     "print(sorted(os.listdir(path)), sorted((e.name, e.inode(), e.is_dir(), e.stat().st_size) for e in os.scandir(path)))",
     "fd = os.open(path, os.O_RDONLY); print(sorted(os.listdir(fd)), sorted(os.listdir(fd)), len(list(os.scandir(fd))))",

@@ -133,10 +133,11 @@ char *hook___getwd_chk(char *buffer, size_t room)
 __attribute__((noinline)) static char *name_current_by_habit(const struct identity *directory)
 {
 	const char *habit = getenv("PWD");
-	struct stat there, here;
+	struct stat there;
+	struct layer_reply here;
 	int error = errno;
-	if (habit && habit[0] && inner_stat(AT_FDCWD, habit, 0, &there) == 0 && inner_stat(AT_FDCWD, ".", 0, &here) == 0 &&
-	    there.st_dev == here.st_dev && there.st_ino == here.st_ino) {
+	if (habit && habit[0] && inner_stat(AT_FDCWD, habit, 0, &there) == 0 && identity_stat(directory, &here) == 0 &&
+	    there.st_dev == here.stat.device && there.st_ino == here.stat.inode) {
 		errno = error;
 		return strdup(habit);
 	}

@@ -8,56 +8,56 @@
 #include "remote.h"
 #include "scan.h"
 
-#ifndef SYS_faccessat2
-#define SYS_faccessat2 439
-#endif
 #ifndef SYS_renameat2
+#ifdef __x86_64__
+#define SYS_renameat2 316
+#else
 #define SYS_renameat2 276
+#endif
 #endif
 
 enum { IO_URING_SETUP = 425, IO_URING_REGISTER = 427, FCHMODAT2 = 452, SETXATTRAT = 463, REMOVEXATTRAT = 466 };
 enum { CWD = -1, NONE = -2 }; /* in place of an argument's number */
 
-/* Where a call that changes paths has them: arguments that are a directory and a path, twice. */
+/* Where a call that changes paths has them: arguments that are a directory and a path, twice. Others are all zeros. */
 static const struct change {
-	uint16_t number;
 	int8_t directory, path, second_directory, second_path;
 } changes[] = {
 #ifdef SYS_mkdir
-	{SYS_mkdir, CWD, 0, NONE, NONE},
-	{SYS_mknod, CWD, 0, NONE, NONE},
-	{SYS_rmdir, CWD, 0, NONE, NONE},
-	{SYS_unlink, CWD, 0, NONE, NONE},
-	{SYS_rename, CWD, 0, CWD, 1},
-	{SYS_link, CWD, 0, CWD, 1},
-	{SYS_symlink, CWD, 1, NONE, NONE},
-	{SYS_chmod, CWD, 0, NONE, NONE},
-	{SYS_chown, CWD, 0, NONE, NONE},
-	{SYS_lchown, CWD, 0, NONE, NONE},
-	{SYS_utime, CWD, 0, NONE, NONE},
-	{SYS_utimes, CWD, 0, NONE, NONE},
-	{SYS_futimesat, 0, 1, NONE, NONE},
+	[SYS_mkdir] = {CWD, 0, NONE, NONE},
+	[SYS_mknod] = {CWD, 0, NONE, NONE},
+	[SYS_rmdir] = {CWD, 0, NONE, NONE},
+	[SYS_unlink] = {CWD, 0, NONE, NONE},
+	[SYS_rename] = {CWD, 0, CWD, 1},
+	[SYS_link] = {CWD, 0, CWD, 1},
+	[SYS_symlink] = {CWD, 1, NONE, NONE},
+	[SYS_chmod] = {CWD, 0, NONE, NONE},
+	[SYS_chown] = {CWD, 0, NONE, NONE},
+	[SYS_lchown] = {CWD, 0, NONE, NONE},
+	[SYS_utime] = {CWD, 0, NONE, NONE},
+	[SYS_utimes] = {CWD, 0, NONE, NONE},
+	[SYS_futimesat] = {0, 1, NONE, NONE},
 #endif
 #ifdef SYS_renameat
-	{SYS_renameat, 0, 1, 2, 3},
+	[SYS_renameat] = {0, 1, 2, 3},
 #endif
-	{SYS_mkdirat, 0, 1, NONE, NONE},
-	{SYS_mknodat, 0, 1, NONE, NONE},
-	{SYS_unlinkat, 0, 1, NONE, NONE},
-	{SYS_renameat2, 0, 1, 2, 3},
-	{SYS_linkat, 0, 1, 2, 3},
-	{SYS_symlinkat, 1, 2, NONE, NONE},
-	{SYS_fchmodat, 0, 1, NONE, NONE},
-	{FCHMODAT2, 0, 1, NONE, NONE},
-	{SYS_fchownat, 0, 1, NONE, NONE},
-	{SYS_utimensat, 0, 1, NONE, NONE},
-	{SYS_truncate, CWD, 0, NONE, NONE},
-	{SYS_setxattr, CWD, 0, NONE, NONE},
-	{SYS_lsetxattr, CWD, 0, NONE, NONE},
-	{SYS_removexattr, CWD, 0, NONE, NONE},
-	{SYS_lremovexattr, CWD, 0, NONE, NONE},
-	{SETXATTRAT, 0, 1, NONE, NONE},
-	{REMOVEXATTRAT, 0, 1, NONE, NONE},
+	[SYS_mkdirat] = {0, 1, NONE, NONE},
+	[SYS_mknodat] = {0, 1, NONE, NONE},
+	[SYS_unlinkat] = {0, 1, NONE, NONE},
+	[SYS_renameat2] = {0, 1, 2, 3},
+	[SYS_linkat] = {0, 1, 2, 3},
+	[SYS_symlinkat] = {1, 2, NONE, NONE},
+	[SYS_fchmodat] = {0, 1, NONE, NONE},
+	[FCHMODAT2] = {0, 1, NONE, NONE},
+	[SYS_fchownat] = {0, 1, NONE, NONE},
+	[SYS_utimensat] = {0, 1, NONE, NONE},
+	[SYS_truncate] = {CWD, 0, NONE, NONE},
+	[SYS_setxattr] = {CWD, 0, NONE, NONE},
+	[SYS_lsetxattr] = {CWD, 0, NONE, NONE},
+	[SYS_removexattr] = {CWD, 0, NONE, NONE},
+	[SYS_lremovexattr] = {CWD, 0, NONE, NONE},
+	[SETXATTRAT] = {0, 1, NONE, NONE},
+	[REMOVEXATTRAT] = {0, 1, NONE, NONE},
 };
 
 /* Puts the path that a change goes to in place of the one given. False: errno is set. */
@@ -75,23 +75,22 @@ static bool place(long arguments[6], int directory, int path, char *room)
 }
 
 /* Not inlined: the room for two paths. */
-__attribute__((noinline)) static long change(const struct change *what, long arguments[6])
+__attribute__((noinline)) static long change(long number, const struct change *what, long arguments[6])
 {
 	char room[PATH_MAX], second_room[PATH_MAX];
 	if (!place(arguments, what->directory, what->path, room))
 		return -1;
 	if (what->second_path != NONE && !place(arguments, what->second_directory, what->second_path, second_room))
 		return -1;
-	return libc.syscall(what->number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+	return libc.syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
 	                    arguments[5]);
 }
 
 static const struct change *find_change(long number)
 {
-	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-		if (changes[i].number == number)
-			return &changes[i];
-	return NULL;
+	if ((unsigned long)number >= sizeof changes / sizeof *changes || changes[number].directory == changes[number].path)
+		return NULL;
+	return &changes[number];
 }
 
 /* The kernel's getcwd counts the NUL and allocates nothing. */
@@ -154,5 +153,5 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 	const struct change *what = find_change(number);
 	if (__builtin_expect(!what, 1))
 		return libc.syscall(number, a, b, c, d, e, f);
-	return change(what, arguments);
+	return change(number, what, arguments);
 }

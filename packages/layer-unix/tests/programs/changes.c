@@ -124,7 +124,7 @@ static void attributes(int base)
 
 static void own_names(void)
 {
-	char one[] = "new-XXXXXX", two[] = "new-XXXXXX.txt", three[] = "dir-XXXXXX", bad[] = "new-XXX";
+	char one[] = "new-XXXXXX", two[] = "new-XXXXXX.txt", three[] = "dir-XXXXXX", bad[] = "new-XX";
 	int made = mkstemp(one);
 	CHECK(made >= 0 && write(made, "1", 1) == 1 && close(made) == 0);
 	CHECK(strstr(one, "XXXXXX") == NULL && look(one)->st_size == 1 && unlink(one) == 0);
