@@ -33,14 +33,14 @@ head -c 12 $shop/large.bin | od -An -tx1
 tail -c 12 $shop/large.bin | od -An -tx1
 tail -n 2 $shop/lines.txt
 cut -d ' ' -f 2 $shop/lines.txt | sort -n | uniq | tail -n 1
-readlink $shop/current; readlink -f $shop/current/001.txt | sed "s,$ROOT,,"
-realpath $shop/tree/../current | sed "s,$ROOT,,"
+readlink $shop/current; readlink -f $shop/current/001.txt | sed "s,^${ROOT-},,"
+realpath $shop/tree/../current | sed "s,^${ROOT-},,"
 cmp $shop/large.bin $shop/large.bin && echo same
 diff $shop/orders/001.txt $shop/orders/002.txt
 cp $shop/large.bin copy && cmp copy $shop/large.bin && echo copied
 cp -r $shop/tree copies && find copies | sort
 dd if=$shop/large.bin bs=4k skip=1000 count=2 status=none | sha256sum
-cd $shop/tree/a && pwd | sed "s,$ROOT,," && ls && cat b/c/deep.txt ../../config.json; cd - >/dev/null
+cd $shop/tree/a && pwd | sed "s,^${ROOT-},," && ls && cat b/c/deep.txt ../../config.json; cd - >/dev/null
 for file in $shop/orders/00*; do read -r line < $file; echo $line; done
 [ -e $shop/nothing ] || echo no; [ -d $shop/current ] && echo folder; [ -L $shop/loop ] && echo link; [ -s $shop/empty ] || echo empty
 cat $shop/nothing 2>/dev/null; echo $?

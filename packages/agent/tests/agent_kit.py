@@ -238,4 +238,3 @@ async def entries(client: Client, path: bytes) -> list[DirectoryEntry]:
     """A whole listing."""
     listing = await client.list(path)
     return list(decode_chunks(await listing.data.receive_all()))
-

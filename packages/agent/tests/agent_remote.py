@@ -59,6 +59,9 @@ def enter_root() -> None:
     call("umount2", b"/old", MNT_DETACH)
     os.rmdir("/old")
     os.chdir("/srv")
+    with open("closed", "wb") as file:  # from outside of a user namespace, nobody could write it
+        file.write(b"x")
+    os.chmod("closed", 0)
 
 
 def wait_end(outside: int) -> None:
@@ -78,7 +81,9 @@ def main() -> int:
     parser.add_argument("--chroot")
     parser.add_argument("--private", action="store_true")
     chosen = parser.parse_args()
-    if (chosen.user is not None and not (chosen.chroot or chosen.isolated)) or (chosen.user is not None and chosen.user_namespace):
+    if (chosen.user is not None and not (chosen.chroot or chosen.isolated)) or (
+        chosen.user is not None and chosen.user_namespace
+    ):
         become(chosen.user, chosen.groups)
     if chosen.user_namespace:
         enter_user_namespace(mapped=chosen.user_namespace == "mapped")

@@ -31,12 +31,12 @@ def test_lower_levels_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_error_takes_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        raise ValueError("odd")
+        int("odd")
     except ValueError as error:
         Log("error")("error", "a defect", exc_info=(type(error), error, error.__traceback__))
 
     line = json.loads(capsys.readouterr().err)
-    assert "ValueError: odd" in line["exception"]
+    assert "ValueError: " in line["exception"]
 
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:

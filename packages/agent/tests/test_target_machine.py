@@ -14,6 +14,7 @@ from mirrord_agent.target.machine import (
     Keep,
     Process,
     Rights,
+    Step,
     TakeIds,
     TargetRefused,
     below,
@@ -25,6 +26,7 @@ from mirrord_agent.target.machine import (
     parse_stat,
     parse_status,
     plan,
+    sees_other_files,
 )
 from mirrord_protocol.values import FailureKind
 
@@ -115,8 +117,8 @@ def test_machines_that_cannot_do_it() -> None:
 # ---------------------------------------------------------------------------------------------- rights
 
 
-def steps(ours: Rights, its: Rights, *, user: bool = False, host: bool = False, all_ids: bool = True) -> list[object]:
-    return list(plan(ours, its, other_user=user, other_host=host, sees_all_ids=all_ids))
+def steps(ours: Rights, its: Rights, *, user: bool = False, host: bool = False, all_ids: bool = True) -> list[Step]:
+    return plan(ours, its, other_user=user, other_host=host, sees_all_ids=all_ids)
 
 
 def test_root_becomes_the_targets_user_and_keeps_nothing() -> None:
@@ -172,3 +174,11 @@ def test_never_more_than_the_target_has() -> None:
     assert kept(ROOT, USER) == 0
     for its in (ROOT, some, USER):
         assert not kept(ROOT, its) & ~its.permitted
+
+
+def test_modules_that_may_not_be_readable_afterwards() -> None:
+    assert sees_other_files(ROOT, steps(ROOT, USER))
+    assert sees_other_files(USER, steps(USER, ROOT, user=True))
+    assert sees_other_files(ROOT, [Keep(0)])
+    assert not sees_other_files(ROOT, steps(ROOT, ROOT))
+    assert not sees_other_files(USER, steps(USER, USER))

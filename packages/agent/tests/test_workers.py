@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import trio
+import trio.lowlevel
 
 from mirrord_agent.workers.driver import Descriptor, Workers
 
@@ -57,7 +58,7 @@ def test_a_call_that_never_ends_keeps_others_waiting_only_when_threads_run_out()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(workers.run, hang)
             while not started.is_set():
-                await trio.sleep(0)
+                await trio.lowlevel.checkpoint()
             assert await workers.run(lambda: 7) == 7
             nursery.cancel_scope.cancel()
         with trio.move_on_after(0.01):

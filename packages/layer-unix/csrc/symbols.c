@@ -80,8 +80,8 @@ size_t symbols_objects_behind(const void *address, struct object *objects, size_
 	return search.count;
 }
 
-/* Whether a symbol is a function of this name that a plain reference would bind to. */
-static bool suits(const struct object *object, uint32_t index, const char *name)
+/* Whether a symbol is a function of this name: with `old` one that is kept for old programs, else one for new ones. */
+static bool suits(const struct object *object, uint32_t index, const char *name, bool old)
 {
 	const ElfW(Sym) *symbol = (const ElfW(Sym) *)object->symbols + index;
 	unsigned type = ELF64_ST_TYPE(symbol->st_info), binding = ELF64_ST_BIND(symbol->st_info);
@@ -89,12 +89,12 @@ static bool suits(const struct object *object, uint32_t index, const char *name)
 		return false;
 	if ((type != STT_FUNC && type != STT_NOTYPE && type != STT_GNU_IFUNC) || binding == STB_LOCAL)
 		return false;
-	if (object->versions && object->versions[index] & 0x8000) /* an old version, kept for old programs */
+	if (old != (object->versions && object->versions[index] & 0x8000))
 		return false;
 	return strcmp(object->strings + symbol->st_name, name) == 0;
 }
 
-static uint32_t find_by_gnu_hash(const struct object *object, const char *name, uint32_t hash)
+static uint32_t find_by_gnu_hash(const struct object *object, const char *name, uint32_t hash, bool old)
 {
 	const uint32_t *table = object->gnu_hash;
 	uint32_t buckets = table[0], first = table[1], words = table[2], shift = table[3];
@@ -109,14 +109,14 @@ static uint32_t find_by_gnu_hash(const struct object *object, const char *name, 
 		return 0;
 	for (;; index++) {
 		uint32_t other = chain[index - first];
-		if ((other | 1) == (hash | 1) && suits(object, index, name))
+		if ((other | 1) == (hash | 1) && suits(object, index, name, old))
 			return index;
 		if (other & 1)
 			return 0;
 	}
 }
 
-static uint32_t find_by_hash(const struct object *object, const char *name)
+static uint32_t find_by_hash(const struct object *object, const char *name, bool old)
 {
 	uint32_t hash = 0, buckets = object->hash[0];
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
@@ -125,18 +125,15 @@ static uint32_t find_by_hash(const struct object *object, const char *name)
 	}
 	const uint32_t *chain = object->hash + 2 + buckets;
 	for (uint32_t i = buckets ? object->hash[2 + hash % buckets] : 0; i; i = chain[i])
-		if (suits(object, i, name))
+		if (suits(object, i, name, old))
 			return i;
 	return 0;
 }
 
-void *symbols_find(const struct object *objects, size_t count, const char *name)
+static void *find(const struct object *objects, size_t count, const char *name, uint32_t hash, bool old)
 {
-	uint32_t hash = 5381;
-	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-		hash = hash * 33 + *c;
 	for (const struct object *object = objects; object < objects + count; object++) {
-		uint32_t index = object->gnu_hash ? find_by_gnu_hash(object, name, hash) : find_by_hash(object, name);
+		uint32_t index = object->gnu_hash ? find_by_gnu_hash(object, name, hash, old) : find_by_hash(object, name, old);
 		if (!index)
 			continue;
 		const ElfW(Sym) *symbol = (const ElfW(Sym) *)object->symbols + index;
@@ -149,4 +146,14 @@ void *symbols_find(const struct object *objects, size_t count, const char *name)
 		return address;
 	}
 	return NULL;
+}
+
+void *symbols_find(const struct object *objects, size_t count, const char *name)
+{
+	uint32_t hash = 5381;
+	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+		hash = hash * 33 + *c;
+	void *found = find(objects, count, name, hash, false);
+	/* What libc has for old programs alone (__xstat, __xmknod), such programs call through us. */
+	return found ? found : find(objects, count, name, hash, true);
 }

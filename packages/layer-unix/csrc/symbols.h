@@ -23,7 +23,10 @@ enum { OBJECTS = 64 };
 /* The objects that were loaded behind the one holding `address`, in the loader's order. Returns how many. */
 size_t symbols_objects_behind(const void *address, struct object *objects, size_t room);
 
-/* The first definition of a function in these objects, by its default version; NULL where there is none. */
+/*
+ * The first definition of a function in these objects, by its default version; where there is none, by one that is kept
+ * for old programs; NULL where there is none either.
+ */
 void *symbols_find(const struct object *objects, size_t count, const char *name);
 
 #endif

@@ -25,7 +25,7 @@ class Elsewhere(dict[bytes, bytes]):
         return self.here + path[len(BASE) :] if path.startswith(BASE + b"/") else default
 
 
-@pytest.mark.parametrize("how", ["shipped", "sanitized", "musl"])
+@pytest.mark.parametrize("how", ["shipped", "sanitized", "musl", "old"])
 def test_every_change(session: Session, compile_program: Programs, tmp_path: Path, truth: Path, how: str) -> None:
     compiler = "zig"
     if how == "sanitized":
@@ -35,7 +35,8 @@ def test_every_change(session: Session, compile_program: Programs, tmp_path: Pat
         compiler = "musl-gcc"
     here = tmp_path / "here"
     here.mkdir()
-    program = compile_program("changes", compiler=compiler, output=f"changes-{compiler}")
+    old = ["-target", f"{os.uname().machine}-linux-gnu.2.17"] if how == "old" else []
+    program = compile_program("changes", *old, compiler=compiler, output=f"changes-{how}")
     subprocess.run([program, here, here], check=True, timeout=60)
     session.remote.mapping = Elsewhere(here)
     session.table.set_flags(2)

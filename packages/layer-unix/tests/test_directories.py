@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,42 @@ def test_hundred_thousand_entries(session: Session, compile_program: Programs, t
     session.remote.listings[truth / "large"] = names
 
     session.run(compile_program("directories"), session.path().rstrip("/"), str(truth), "large")
+
+
+PYTHON = [
+    "print(sorted(os.listdir(path)), sorted((e.name, e.inode(), e.is_dir(), e.stat().st_size) for e in os.scandir(path)))",
+    "fd = os.open(path, os.O_RDONLY); print(sorted(os.listdir(fd)), sorted(os.listdir(fd)), len(list(os.scandir(fd))))",
+    "print(sorted(glob.glob('**', root_dir=path, recursive=True)))",
+    "print(sorted((sorted(folders), sorted(files), os.fstat(fd).st_ino) for _, folders, files, fd in os.fwalk(path)))",
+    "print(sorted(str(found.relative_to(path)) for found in pathlib.Path(path).rglob('*i*')))",
+    "os.chdir(path); print(os.path.relpath(os.getcwd(), path), os.path.exists('file'), open('folder/../file').read())",
+    "fd = os.open(path, os.O_PATH); print(os.stat('file', dir_fd=fd).st_size, os.readlink('link', dir_fd=fd))",
+    "os.chdir(path); print(os.spawnlp(os.P_WAIT, 'cat', 'cat', 'file'), os.listdir(os.curdir + '/folder'))",
+    "print(subprocess.run(['cat', 'file'], cwd=path, capture_output=True).stdout, os.getcwd())",
+    "shutil.copytree(path, 'copy', symlinks=True, ignore=lambda _, names: {'fifo'}); print(sorted(os.listdir('copy')))",
+    "print([type(error).__name__ for error in shutil_errors(path)])",
+]
+HEAD = """
+import glob, os, pathlib, shutil, subprocess, sys
+path = sys.argv[1]
+def shutil_errors(path):
+    for call in (os.rmdir, os.remove, lambda path: os.mkdir(path + '/none/made'), lambda path: os.chmod(path + '/x', 0)):
+        try:
+            call(path + '/none')
+        except OSError as error:
+            yield error
+"""
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_python(session: Session, tree: Path, tmp_path: Path, code: str) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "under").mkdir()
+    program = [sys.executable, "-c", HEAD + code]
+    plain = subprocess.run(
+        [*program, tree / "mixed"], cwd=tmp_path / "plain", capture_output=True, check=True, timeout=60
+    )
+
+    under = session.run(*program, session.path("mixed"), cwd=tmp_path / "under")
+
+    assert under.stdout.replace(b"under", b"plain") == plain.stdout

@@ -121,3 +121,10 @@ def test_what_may_not_be_sent() -> None:
             encode_frame(frame)
     with pytest.raises(LocalProtocolError):
         encode_frame(Frame(Kind.MESSAGE, Lane.CONTROL, -1, 0, 0, b""))
+
+
+def test_a_first_message_without_a_limit_of_its_own() -> None:
+    """A session takes a welcome with a large environment: it is the agent that can't trust who comes first."""
+    large = Frame(Kind.MESSAGE, Lane.CONTROL, 1, 0, 0, bytes(FIRST_LIMIT + 8))
+
+    assert list(FrameReader(MESSAGE_LIMIT).feed(wire(large))) == [large]

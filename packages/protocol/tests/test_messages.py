@@ -53,6 +53,10 @@ def test_large_messages_stay_in_one_segment() -> None:
     assert decode_message(encode_message(welcome)) == welcome
 
 
+def test_a_message_may_be_as_large_as_a_frame() -> None:
+    assert len(encode_message(bytes((1 << 20) - 100))) <= 1 << 20
+
+
 def test_too_large_a_message() -> None:
     with pytest.raises(LocalProtocolError, match="too large"):
         encode_message(bytes(3 << 20))

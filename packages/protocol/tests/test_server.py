@@ -19,6 +19,7 @@ from mirrord_protocol.values import (
     Form,
     Goodbye,
     Hello,
+    Listed,
     Message,
     Open,
     Opened,
@@ -348,3 +349,46 @@ def test_everything_kept_is_closed_when_the_session_goes() -> None:
     play(service, block)
 
     assert sorted(service.over) == [1, 2, 3, 4]
+
+
+def test_an_end_that_the_agent_decides_is_told() -> None:
+    async def run() -> None:
+        mine, theirs = socket_streams()
+        over = trio.Event()
+
+        async def until() -> Failure:
+            await over.wait()
+            return Failure(FailureKind.GONE, None, "the target has ended")
+
+        async def agent() -> None:
+            ended.append(await serve(theirs, token_digest=DIGEST, service=Service({b"/f": b"1"}), until=until))
+
+        ended: list[Failure] = []
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(agent)
+                async with open_client(mine, HELLO) as client:
+                    await client.stat(b"/f")
+                    over.set()
+                    assert (await client.wait_lost()).text == "the target has ended"
+        assert ended == [Failure(FailureKind.GONE, None, "the target has ended")]
+
+    trio.run(run)
+
+
+def test_a_stream_that_ends_with_its_request_ends_at_once() -> None:
+    """No clock moves here: whatever isn't sent by itself is never sent."""
+
+    async def special(_id: int, _request: Request, reply: Reply) -> None:
+        reply.answer(Listed(STAT, watched=False))
+        await reply.send(b"")
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def run() -> None:
+        service = Service()
+        service.special[b"/d"] = special
+        async with connected(service, trio.testing.memory_stream_pair()) as (client, _):
+            listing = await client.list(b"/d")
+            assert await listing.data.receive_all() == b""
+
+    trio.run(run, clock=trio.testing.MockClock())

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from types import TracebackType
 
-import trio
-
-from mirrord_agent import __version__, options, server
+from mirrord_agent import __version__, options
 from mirrord_agent.log import Log
 from mirrord_agent.target.driver import HeldTarget, hold
 from mirrord_agent.target.machine import TargetRefused
@@ -32,21 +31,29 @@ def main(arguments: list[str] | None = None) -> int:
         os._exit(DEFECT)
 
     sys.excepthook = on_defect
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever presses Ctrl-C wants it to end, without a report
+    os.chdir("/")
     connection = _connection(chosen.connected_fd)
     if connection is None:
         print(f"mirrord-agent: descriptor {chosen.connected_fd} is no connected Unix stream socket", file=sys.stderr)
         return 2
+
+    import trio
+
+    from mirrord_agent import server
+
     target: HeldTarget | TargetRefused
     try:
         target = hold(chosen.target_pid, chosen.target_start, before_change=log.load)
     except TargetRefused as refusal:
         target = refusal
-        log("warning", "the target can't be served", reason=str(refusal))
 
     async def serve() -> None:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
         _tell_ready(chosen.target_pid, served=isinstance(target, HeldTarget))
         failure = await server.run(stream, chosen.token_digest, target, log)
+        if isinstance(target, TargetRefused):  # after the session has heard of it: the first line takes a while
+            log("warning", "the target can't be served", reason=str(target))
         log("info", "the session has ended", kind=failure.kind.name.lower(), reason=failure.text)
 
     trio.run(serve)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -47,6 +48,7 @@ from mirrord_protocol.values import (
 
 HANDLES = 4096
 """So many may be open at once, where the system gives so many descriptors."""
+DESCRIPTORS = 8192
 STREAM_CHUNK = 1 << 16
 TARGET_ENDED = Failure(FailureKind.GONE, None, "the target has ended")
 
@@ -58,10 +60,13 @@ async def run(stream: trio.abc.Stream, token_digest: bytes, target: HeldTarget |
     if isinstance(target, TargetRefused):
         return await serve(stream, token_digest=token_digest, service=RefusingService(target.failure))
     service = AgentService(target, log)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(service.pass_on_changes)
-        failure = await serve(stream, token_digest=token_digest, service=service, until=service.wait_target_ended)
-        nursery.cancel_scope.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(service.pass_on_changes)
+            failure = await serve(stream, token_digest=token_digest, service=service, until=service.wait_target_ended)
+            nursery.cancel_scope.cancel()
+    finally:
+        service.close()
     return failure
 
 
@@ -118,6 +123,10 @@ class AgentService:
             ),
             environment=variables,
         )
+
+    def close(self) -> None:
+        """Let go of what isn't the session's: its handles are closed by then."""
+        self._watches.close()
 
     # ------------------------------------------------------------------------------------------ tasks
 
@@ -234,6 +243,8 @@ class AgentService:
                 return file.read_on(STREAM_CHUNK)
             return await self._streams.run(lambda: file.read_on(STREAM_CHUNK))
 
+        if file.ready:  # a FIFO that nobody has opened for writing yet would seem to be at its end
+            await _wait_readable(file)
         while reply.alive and (data := await _patiently(file, read)):
             await reply.send(data)
 
@@ -267,16 +278,22 @@ async def _patiently(file: OpenFile, read: Callable[[], Awaitable[bytes]]) -> by
         try:
             return await read()
         except BlockingIOError:
-            with file.descriptor as fd:
-                try:
-                    await trio.lowlevel.wait_readable(fd)
-                except PermissionError:  # it says that it would wait, but can't be waited for
-                    raise os_error(errno.EAGAIN) from None
+            await _wait_readable(file)
+
+
+async def _wait_readable(file: OpenFile) -> None:
+    with file.descriptor as fd:
+        try:
+            await trio.lowlevel.wait_readable(fd)
+        except PermissionError:  # it says that it would wait, but can't be waited for
+            raise os_error(errno.EAGAIN) from None
 
 
 def _raise_descriptor_limit() -> int:
-    """Take as many descriptors as may be had; return how many these are."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = min(most, HANDLES * 2) if most != resource.RLIM_INFINITY else HANDLES * 2
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    return most
+    """Take as many descriptors as are of use and may be had; return how many there are."""
+    soft, hard = (limit if limit != resource.RLIM_INFINITY else sys.maxsize
+                  for limit in resource.getrlimit(resource.RLIMIT_NOFILE))  # fmt: skip
+    most = min(hard, DESCRIPTORS)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return max(soft, most)

@@ -16,6 +16,7 @@ from mirrord_agent.files.machine import (
     following,
     form_of,
     handle_limit,
+    may_read_cached,
     never_waits,
     system_flags,
     to_file_system,
@@ -62,6 +63,12 @@ def test_what_never_waits() -> None:
     assert never_waits(stat.S_IFIFO, EXT4)
     assert not never_waits(REGULAR, EXT4)
     assert not never_waits(stat.S_IFCHR, TMPFS)
+
+
+def test_what_is_worth_a_try() -> None:
+    assert may_read_cached(EXT4, tells=True)
+    assert may_read_cached(TMPFS, tells=False)
+    assert not may_read_cached(EXT4, tells=False)
 
 
 def test_flags() -> None:

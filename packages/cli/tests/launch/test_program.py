@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirrord_cli.errors import MirrordError
-from mirrord_cli.launch.program import Found, find_program
+from mirrord_cli.launch.program import Found, find_program, installations
 from mirrord_layer_unix import build
 
 Make = Callable[..., bytes]
@@ -126,3 +126,23 @@ def test_a_program_of_another_machine_is_refused(tmp_path: Path) -> None:
     made.chmod(0o755)
 
     assert "not a program for this machine" in refusal(os.fsencode(made), 126)
+
+
+def test_what_lies_beside_a_program_is_of_this_machine(make: Make, tmp_path: Path) -> None:
+    top = os.fsencode(tmp_path)
+    program = make("bin/tool")
+    for name in ("lib", "etc", "tools", "elsewhere", "elsewhere/sbin", "elsewhere/share"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "linked").symlink_to("elsewhere/sbin")
+
+    found = installations(program, b":".join([top + b"/linked", b"relative", b"", top + b"/tools", top + b"/gone"]))
+
+    assert set(found) == {
+        top + b"/" + name for name in (b"bin", b"lib", b"tools", b"linked", b"elsewhere/sbin", b"elsewhere/share")
+    }
+
+
+def test_the_root_is_no_installation() -> None:
+    found = installations(b"/bin/sh", b"/sbin:/")
+
+    assert not {b"/", b"/bin", b"/lib"} & set(found)  # of a merged /usr, what the links lead to may be named

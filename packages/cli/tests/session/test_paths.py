@@ -71,3 +71,17 @@ def test_follows_text() -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "directories"),
+    [
+        (b"/a/b", []),
+        (b"/a..b/..c", []),
+        (b"/a/..", [b"/a"]),
+        (b"/a/./b/../../c", [b"/a/b", b"/a"]),
+        (b"/../a", [b"/"]),
+    ],
+)
+def test_left_behind(path: bytes, directories: list[bytes]) -> None:
+    assert list(paths.left_behind(path)) == directories

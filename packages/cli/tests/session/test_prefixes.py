@@ -54,7 +54,7 @@ def test_systems_folders_need_no_question() -> None:
         b"/proc/self/maps",
         b"/tmp/x",
         b"/home/dev/x",
-        b"/work/shop/x",
+        b"/code/shop/x",
     ):
         assert is_local(path)
         assert is_local(path, read_only=("^/srv",), mapping=(("^/virtual/", "/srv/"),))

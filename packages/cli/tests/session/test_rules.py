@@ -134,51 +134,18 @@ def test_relative_paths_know_not_found_patterns_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "leaves"),
     [
-        b"/", b"/usr", b"/usr/share/remote.txt", b"/USR/x", b"/proc/self/maps", b"/lib64/x", b"/var/tmp/x", b"/home/other/x",
-        b"/work/shop", b"/work/Shop/data.csv", b"/scratch/x", b"/srv/bin/tool", b"/srv/lib.so", b"/srv/lib.so.6.1",
-        b"/srv/App.PY", b"/srv/run.sh", b"/srv/x.class", b"/srv/conf.d", b"/srv/pyvenv.cfg", b"/srv/lib/jvm.cfg",
-        b"/srv/package.json", b"/srv/.yarnrc.yml", b"/srv/node_modules/x/y.json", b"/srv/.asdf/x", b"/srv/.tool-versions",
-        b"/tmp/clr-debug-pipe-1-2-in", b"/Program Files/x", b"/home/dev/.bashrc",
+        (b"/app/..", True),
+        (b"/usr/../app", False),
+        (b"/usr/../app/../etc", True),
+        (b"/etc/ssl/certs/../x", True),
+        (b"/usr/lib/..", False),
+        (b"/app/x", False),
     ],
-)  # fmt: skip
-def test_local_by_default(path: bytes) -> None:
-    assert sides(path) == (LOCAL, LOCAL)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/etc/ssl/certs", b"/etc/ssl/certs/ca.pem", b"/srv",
-        b"/srv/run.sh.txt", b"/usrx", b"/var", b"/var/lib/x", b"/work", b"/work/shopx", b"/srv/bin/tool2", b"/srv/bin",
-        b"/srv/so", b"/srv/x.sox", b"/srv/conf.d/x", b"/srv/mypackage.json", b"/root/x", b"/app/main.go", b"/x/usr/y",
-    ],
-)  # fmt: skip
-def test_remote_by_default(path: bytes) -> None:
-    assert sides(path) == (REMOTE, LOCAL)
-
-
-@pytest.mark.parametrize("name", [b".kube", b".kube/config", b".aws/credentials", b".azure/x", b".config/gcloud/x"])
-@pytest.mark.parametrize("home", [b"/home/dev", b"/root", b"/"])
-def test_not_found_by_default(home: bytes, name: bytes) -> None:
-    assert sides(home.rstrip(b"/") + b"/" + name, home=home) == (NOT_FOUND, NOT_FOUND)
-
-
-def test_hidden_files_of_a_home_anywhere_are_local() -> None:
-    assert sides(b"/root/.cache/x", home=b"/root") == (LOCAL, LOCAL)
-    assert sides(b"/root/.kubectl", home=b"/root") == (LOCAL, LOCAL)
-    assert sides(b"/root/x", home=b"/root") == (REMOTE, LOCAL)
-
-
-def test_the_root_as_working_directory_makes_nothing_local() -> None:
-    assert sides(b"/srv/x", working_directory=b"/", temporary=b"/") == (REMOTE, LOCAL)
-
-
-def test_names_of_folders_are_taken_as_they_are() -> None:
-    assert sides(b"/a+(b) #c/x", working_directory=b"/a+(b) #c") == (LOCAL, LOCAL)
-    assert sides(b"/a+(b) #c", working_directory=b"/", executable=b"/a+(b) #c") == (LOCAL, LOCAL)
-    assert sides(b"/h #\xff/.x", home=b"/h #\xff") == (LOCAL, LOCAL)
+)
+def test_leaving_a_remote_directory(path: bytes, leaves: bool) -> None:
+    assert Rules(file_rules()).leaves_remote(path) is leaves
 
 
 @given(some_rules, some_paths, st.booleans())

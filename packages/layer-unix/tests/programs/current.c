@@ -48,6 +48,15 @@ static int entries(const char *path)
 	return count;
 }
 
+/* What the file of this relative path holds. */
+static void holds(const char *path, const char *expected)
+{
+	char text[16] = "";
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(file >= 0 && read(file, text, sizeof text - 1) == (ssize_t)strlen(expected) && close(file) == 0);
+	CHECK(strcmp(text, expected) == 0);
+}
+
 static void wait_for(pid_t child)
 {
 	int status;
@@ -60,6 +69,7 @@ static void children(const char *where)
 	pid_t child = fork();
 	if (child == 0) {
 		is_current(where);
+		holds("two/file", "file");
 		CHECK(chdir("/") == 0);
 		exit(0);
 	}
@@ -116,6 +126,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "child") == 0) {
 		is_current(argv[2]);
 		CHECK(entries("two") == 3);
+		holds("two/file", "file");
 		return 0;
 	}
 	CHECK(argc == 2 && getcwd(start, sizeof start));
@@ -132,6 +143,8 @@ int main(int argc, char **argv)
 	CHECK(chdir("one") == 0);
 	is_current(below(folder, "one"));
 	CHECK(entries("two") == 3 && entries("../one/two") == 3);
+	holds("two/file", "file");
+	holds("./../one//two/../two/file", "file");
 	children(below(folder, "one"));
 
 	DIR *two = opendir("two");

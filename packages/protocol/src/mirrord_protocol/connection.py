@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass
 
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
-from mirrord_protocol.framing import Frame, FrameReader, Kind, Lane
+from mirrord_protocol.framing import FIRST_LIMIT, MESSAGE_LIMIT, Frame, FrameReader, Kind, Lane
 from mirrord_protocol.lanes import Lanes
 from mirrord_protocol.messages import decode_message, encode_message
 from mirrord_protocol.values import (
@@ -174,7 +174,7 @@ class Connection:
         self.lanes = Lanes()
         self.received_frames = 0
         self.received_bytes = 0
-        self._frames = FrameReader()
+        self._frames = FrameReader(FIRST_LIMIT if self.role == Role.AGENT else MESSAGE_LIMIT)
         self._held_frames: list[Frame] = []
         self._acknowledged = 0  # of our frames, by the other side
         self._unacknowledged_bytes = 0

@@ -16,7 +16,7 @@ from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 HEADER = struct.Struct("<IBBHQQQ")
 ALIGNMENT = 8
 FIRST_LIMIT = 64 << 10
-"""Bytes of the first message, before the token was checked."""
+"""Bytes of the first message to an agent, before the token was checked."""
 MESSAGE_LIMIT = 1 << 20
 DATA_LIMIT = 64 << 10
 END = 1 << 0
@@ -73,10 +73,10 @@ def encode_frame(frame: Frame) -> list[bytes | memoryview]:
 class FrameReader:
     """Bytes in, frames out. After an error it must not be fed again."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_limit: int = FIRST_LIMIT) -> None:
+        self._limit = first_limit
         self._waiting = bytearray()
         self._wanted = HEADER.size  # bytes of the waiting frame that are known to be needed
-        self._first = True
 
     def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
         """Yield the frames that `data` completes; data frames' payloads are views into it where they can be.
@@ -116,7 +116,7 @@ class FrameReader:
         """Check a header; return the bytes of the whole frame."""
         size, kind, lane, flags, _number, _acknowledged, _id = HEADER.unpack_from(header)
         if kind == Kind.MESSAGE:
-            limit, known_flags = FIRST_LIMIT if self._first else MESSAGE_LIMIT, 0
+            limit, known_flags = self._limit, 0
         elif kind == Kind.DATA:
             limit, known_flags = DATA_LIMIT, END
         else:
@@ -129,7 +129,7 @@ class FrameReader:
 
     def _frame(self, view: memoryview) -> Frame:
         size, kind, lane, flags, number, acknowledged, id_ = HEADER.unpack_from(view)
-        self._first = False
+        self._limit = MESSAGE_LIMIT
         payload = view[HEADER.size : HEADER.size + size]
         if view[HEADER.size + size :].tobytes().strip(b"\0"):
             raise RemoteProtocolError("a frame's padding isn't zero")

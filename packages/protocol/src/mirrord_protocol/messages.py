@@ -195,9 +195,9 @@ def encode_message(value: Message) -> bytes:
             data: bytes = builder.to_bytes()
             if data[:4] == bytes(4):
                 return data
-            words *= 4  # didn't fit into its first segment
-            if words > _MOST_WORDS:
+            if words >= _MOST_WORDS:
                 raise LocalProtocolError(f"{type(value).__name__}: too large for a message")
+            words = min(words * 4, _MOST_WORDS)  # didn't fit into its first segment
     except (capnp.KjException, KeyError, OverflowError, TypeError, ValueError) as error:
         raise LocalProtocolError(f"{value!r}: {_first_line(error)}") from error
 

@@ -17,6 +17,7 @@ from mirrord_agent.files.machine import (
     check_range,
     following,
     form_of,
+    may_read_cached,
     never_waits,
     system_flags,
     to_file_system,
@@ -29,18 +30,28 @@ from mirrord_agent.kernel.layouts import O_PATH, TRUE_SIZES
 from mirrord_agent.workers.driver import Descriptor
 from mirrord_protocol.values import FileSystem, Form, OpenFlag, Stat
 
-DEVICES_LIMIT = 1024
-"""Devices remembered as this machine's own; enough for every mount of a target."""
+MOUNTS_LIMIT = 1024
+"""File systems remembered as this machine's own; enough for every mount of a target."""
+
+
+@dataclass(slots=True)
+class Mount:
+    """What was learnt of a mounted file system."""
+
+    kind: int
+    tells: bool = True
+    """Whether it can read what is cached without waiting for the rest; overlayfs can't."""
 
 
 class OpenFile:
     """What a handle stands for."""
 
-    def __init__(self, descriptor: Descriptor | None, form: Form, *, ready: bool = False) -> None:
+    def __init__(self, descriptor: Descriptor | None, form: Form, mount: Mount, *, ready: bool = False) -> None:
         self.form = form
         self.ready = ready
         """Whether reading never waits: it is in memory, or a FIFO that says so if nothing is there."""
         self._descriptor = descriptor
+        self._mount = mount
 
     @property
     def descriptor(self) -> Descriptor:
@@ -58,7 +69,9 @@ class OpenFile:
         """Read at most CHUNK bytes at an offset; `cached`: without waiting, and what comes may be short."""
         size = min(check_range(offset, length), CHUNK)
         with self.descriptor as fd:
-            return os.pread(fd, size, offset) if self.ready or not cached else _read_cached(fd, size, offset)
+            if self.ready or not cached:
+                return os.pread(fd, size, offset)
+            return _read_cached(fd, size, offset, self._mount)
 
     def read_on(self, length: int) -> bytes:
         """Read what comes next of a stream; raises BlockingIOError if nothing is there."""
@@ -66,13 +79,16 @@ class OpenFile:
             return os.read(fd, length)
 
 
-def _read_cached(fd: int, size: int, offset: int) -> bytes:
+def _read_cached(fd: int, size: int, offset: int, mount: Mount) -> bytes:
     """Read what the page cache has; raises BlockingIOError where that is nothing, or can't be known."""
+    if not mount.tells:
+        raise BlockingIOError
     buffer = bytearray(size)
     try:
         return bytes(memoryview(buffer)[: os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)])
     except OSError as error:
         if error.errno in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:
+            mount.tells = False
             raise BlockingIOError from None
         raise
 
@@ -107,8 +123,8 @@ class Files:
     def __init__(self, paths: Paths, watches: Watches) -> None:
         self._paths = paths
         self._watches = watches
-        self._own_devices: dict[tuple[int, ...], int] = {}
-        """Devices and mounts of file systems that are this machine's alone: their cached inodes can be used at once."""
+        self._own_mounts: dict[tuple[int, ...], Mount] = {}
+        """File systems that are this machine's alone: their cached inodes can be used at once."""
 
     # ------------------------------------------------------------------------------------------ stats
 
@@ -121,29 +137,31 @@ class Files:
         finally:
             os.close(fd)
 
-    def _open_path(self, path: bytes, flags: int, *, cached: bool) -> tuple[int, int]:
-        """Open; return the type of the file system too. `cached`: without waiting, which only our own allow."""
+    def _open_path(self, path: bytes, flags: int, *, cached: bool) -> tuple[int, Mount]:
+        """Open; return the file system too. `cached`: without waiting, which only our own allow."""
         if cached and not self._paths.can_cache:
             raise BlockingIOError
         fd = self._paths.open_cached(path, flags) if cached else self._paths.open(path, flags)
-        kind = None
+        mount = None
         try:
-            kind = self._own_devices.get(_device(kernel.statx(fd, wait=False))) if cached else self._learn(fd)
+            mount = self._own_mounts.get(_device(kernel.statx(fd, wait=False))) if cached else self._learn(fd)
         finally:
-            if kind is None:
+            if mount is None:
                 os.close(fd)
-        if kind is None:
+        if mount is None:
             raise BlockingIOError
-        return fd, kind
+        return fd, mount
 
-    def _learn(self, fd: int) -> int:
-        """Return the type of a descriptor's file system, and remember it if it is this machine's."""
+    def _learn(self, fd: int) -> Mount:
+        """Return a descriptor's file system, and remember it if it is this machine's."""
         kind = kernel.fstatfs(fd)[0]
-        if kind in TRUE_SIZES:
-            if len(self._own_devices) >= DEVICES_LIMIT:
-                self._own_devices.clear()
-            self._own_devices[_device(kernel.statx(fd))] = kind
-        return kind
+        if kind not in TRUE_SIZES:
+            return Mount(kind)
+        if len(self._own_mounts) >= MOUNTS_LIMIT:
+            self._own_mounts.clear()
+        mount = self._own_mounts.setdefault(_device(kernel.statx(fd)), Mount(kind))
+        mount.kind = kind  # a number may have been given to another file system
+        return mount
 
     def file_system(self, path: bytes) -> FileSystem:
         """Return what statfs says of the file system that a path leads to."""
@@ -176,21 +194,21 @@ class Files:
         """Open a path for reading, and read the beginning of what follows."""
         check_path(path)
         system = system_flags(flags)
-        kind = None
+        mount = None
         if cached or flags & OpenFlag.PATH_ONLY:
-            fd, kind = self._open_path(path, O_PATH | system & (os.O_NOFOLLOW | os.O_DIRECTORY), cached=cached)
+            fd, mount = self._open_path(path, O_PATH | system & (os.O_NOFOLLOW | os.O_DIRECTORY), cached=cached)
             try:
                 if flags & OpenFlag.PATH_ONLY:
                     return Found(stat_of(fd), Form.NOTHING, None)
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    raise BlockingIOError  # opening a device may wait
+                if not stat.S_ISREG(os.fstat(fd).st_mode) or not may_read_cached(mount.kind, tells=mount.tells):
+                    raise BlockingIOError  # opening a device may wait, too
             finally:
                 os.close(fd)
         fd = self._open_quietly(path, system, cached=cached, strict=bool(flags & OpenFlag.NO_ACCESS_TIME))
         descriptor = Descriptor(fd)
         keep = False
         try:
-            found = self._look(descriptor, fd, self._learn(fd) if kind is None else kind, content, head, cached=cached)
+            found = self._look(descriptor, fd, mount or self._learn(fd), content, head, cached=cached)
             keep = found.form != Form.DIRECTORY
             return found
         finally:
@@ -208,12 +226,12 @@ class Files:
         return call(path, system)
 
     @staticmethod
-    def _look(descriptor: Descriptor, fd: int, kind: int, content: int, head: int, *, cached: bool) -> Found:
+    def _look(descriptor: Descriptor, fd: int, mount: Mount, content: int, head: int, *, cached: bool) -> Found:
         seen = stat_of(fd)
-        form = form_of(seen.mode, seen.size, kind, content)
+        form = form_of(seen.mode, seen.size, mount.kind, content)
         if form == Form.DIRECTORY:
-            return Found(seen, form, OpenFile(None, form))
-        file = OpenFile(descriptor, form, ready=never_waits(seen.mode, kind))
+            return Found(seen, form, OpenFile(None, form, mount))
+        file = OpenFile(descriptor, form, mount, ready=never_waits(seen.mode, mount.kind))
         size = following(form, seen.size, head)
         first = b""
         if size:
@@ -232,7 +250,7 @@ class Files:
         fd = self._paths.open(path, flags) if straight is None else straight
         listing = Listing(Descriptor(fd), self._paths, path)
         try:
-            if self._learn(fd) in TRUE_SIZES and straight is not None:
+            if self._learn(fd).kind in TRUE_SIZES and straight is not None:
                 listing.watch = self._watches.begin(id_, self._paths, path, fd)
             listing.begin()
         except OSError:

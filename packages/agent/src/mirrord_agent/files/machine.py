@@ -43,6 +43,11 @@ def never_waits(mode: int, file_system: int) -> bool:
     return stat.S_ISFIFO(mode) or (stat.S_ISREG(mode) and file_system in MEMORY)
 
 
+def may_read_cached(file_system: int, *, tells: bool) -> bool:
+    """Whether it is worth a try to read a file without waiting."""
+    return tells or file_system in MEMORY
+
+
 def following(form: Form, size: int, head: int) -> int:
     """Return how many bytes follow the answer unasked."""
     match form:

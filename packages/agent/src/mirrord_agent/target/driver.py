@@ -39,6 +39,7 @@ from mirrord_agent.target.machine import (
     parse_stat,
     parse_status,
     plan,
+    sees_other_files,
 )
 from mirrord_protocol.values import FailureKind
 
@@ -159,8 +160,9 @@ def _take_rights(process: int, root: int, before_change: Callable[[], None]) -> 
     hostname, its, done = None, Rights(0, 0, frozenset()), False
     while not done:
         its = parse_status(_read(process, "status"))[0]
+        ours = _our_rights()
         steps = plan(
-            _our_rights(),
+            ours,
             its,
             other_user=_elsewhere(process, "ns/user"),
             other_host=hostname is None and _elsewhere(process, "ns/uts"),
@@ -168,7 +170,7 @@ def _take_rights(process: int, root: int, before_change: Callable[[], None]) -> 
         )
         if hostname is None and not _elsewhere(process, "ns/uts"):
             hostname = os.fsencode(os.uname().nodename)
-        if any(isinstance(step, TakeIds | EnterUser) for step in steps):
+        if sees_other_files(ours, steps):
             before_change()
         for step in steps:
             if _carry_out(step, process):

@@ -21,6 +21,7 @@ from mirrord_cli.launch import (
     become,
     find_program,
     find_target,
+    installations,
     new_log,
     own_environment,
     start_session,
@@ -159,6 +160,7 @@ def _settings(
             working_directory=_working_directory(),
             temporary=temporary,
             executable=found.file,
+            installations=installations(found.file, own.get(b"PATH")),
         ),
         environment=EnvironmentRules(
             wanted=env.exclude != ["*"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mirrord_cli.launch.image import become, own_environment
 from mirrord_cli.launch.log import new_log
-from mirrord_cli.launch.program import Found, find_program
+from mirrord_cli.launch.program import Found, find_program, installations
 from mirrord_cli.launch.session import Started, agent_command, start_session
 from mirrord_cli.launch.target import find_target
 
@@ -19,6 +19,7 @@ __all__ = [
     "become",
     "find_program",
     "find_target",
+    "installations",
     "new_log",
     "own_environment",
     "start_session",

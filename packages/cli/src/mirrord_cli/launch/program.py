@@ -27,6 +27,10 @@ NEXT = {
 }
 
 
+BESIDE = (b"bin", b"include", b"lib", b"lib64", b"libexec", b"sbin", b"share")
+"""What an installation has beside the folder of its programs (the file system hierarchy standard, 4.4)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A program that can be run."""
@@ -69,6 +73,24 @@ def find_program(name: bytes, path_variable: bytes | None, skipped: frozenset[by
         return Found(path, os.path.realpath(b"/bin/sh" if shell else file))
     text = f"{os.fsdecode(path)} is a script whose interpreter is a script, and so on, too often."
     raise MirrordError("you", text, "Name the last interpreter yourself.", 126)
+
+
+def installations(file: bytes, path_variable: bytes | None) -> tuple[bytes, ...]:
+    """Return the folders of the installations that a program and those on the PATH come from.
+
+    A program looks for its libraries and data beside the folder it lies in, wherever that is, and they are this
+    machine's as the program is. Only folders that exist are returned, links resolved and not.
+    """
+    folders = [os.path.dirname(file), *(path_variable or b"").split(b":")]
+    found: dict[bytes, None] = {}
+    for folder in folders:
+        if not os.path.isabs(folder):
+            continue
+        for place in (os.path.normpath(folder), os.path.realpath(folder)):
+            above, name = os.path.split(place)
+            beside = [os.path.join(above, other) for other in BESIDE] if name in {b"bin", b"sbin"} else [place]
+            found |= dict.fromkeys(path for path in beside if above != b"/" and os.path.isdir(path))
+    return tuple(found)
 
 
 def _binary(file: bytes) -> bool:

@@ -6,7 +6,7 @@ says of its entries is exact, and so is what it doesn't name: that isn't there. 
 is that of its stand-in as long as its stat is the same (standins/registry.py).
 
 Paths are those the agent was asked about. Nothing resolves links here: a path that leads over a link is covered by no
-watch, and one with a `..` says nothing but about itself. Errors are errnos by name.
+watch, and one with a `..`, or a dot at its end, says nothing but about itself. Errors are errnos by name.
 """
 
 from __future__ import annotations
@@ -358,9 +358,10 @@ def _take(path: bytes) -> tuple[bytes, bool, bool]:
     """Return what a path is remembered as, whether its text is where it leads, and whether it asks for a directory."""
     if is_clean(path):
         return path, True, False
-    if not path.startswith(b"/") or not follows_text(path):
+    # A dot at the end asks whether the directory may be searched, which its name alone doesn't.
+    if not path.startswith(b"/") or not follows_text(path) or path.rstrip(b"/").endswith(b"/."):
         return path, False, False
-    return clean(path), True, path.endswith((b"/", b"/."))
+    return clean(path), True, path.endswith(b"/")
 
 
 def _fold(name: bytes) -> str:

@@ -52,7 +52,8 @@ class Defaults:
 def defaults_for(files: FileRules) -> Defaults:
     """Return the default rules, with the program's own folders."""
     # The root as working directory is what many containers have, and would make everything local.
-    own = tuple(folder for folder in (files.temporary, files.working_directory) if folder != ROOT)
+    folders = (files.temporary, files.working_directory, *files.installations)
+    own = tuple(folder for folder in folders if folder != ROOT)
     others = LOCAL_NAMES + rb"""
         | \A / \Z
         | \A """ + re.escape(files.executable) + rb""" \Z

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mirrord_cli.session.actions import Action, Close
 from mirrord_cli.session.cache import Cache, Listing
-from mirrord_cli.session.questions import Outcome, Told, errno_of
+from mirrord_cli.session.questions import Outcome, Refused
 from mirrord_protocol.values import Listed, Stat
 
 
@@ -57,16 +57,16 @@ class Facts:
         """Remember where a path leads."""
         self._cache.put_realpath(path, found, self.now, mark)
 
-    def learn_listing(self, path: bytes, outcome: Outcome, mark: int) -> Listing | str:
+    def learn_listing(self, path: bytes, outcome: Outcome) -> Listing | str:
         """Remember and return the outcome of a question for a listing."""
-        if not isinstance(outcome, Told):
-            found: Listing | str = errno_of(outcome)
-            self._cache.put_listing(path, found, self.now, mark)
-            return found
+        if isinstance(outcome, Refused):
+            self._cache.put_listing(path, outcome.errno, self.now, outcome.mark)
+            return outcome.errno
         assert isinstance(outcome.answer, Listed)
         found = Listing(outcome.answer.stat, outcome.data)
         if outcome.first:
-            self._cache.put_listing(path, found, self.now, mark, outcome.ask if outcome.answer.watched else None)
+            watch = outcome.ask if outcome.answer.watched else None
+            self._cache.put_listing(path, found, self.now, outcome.mark, watch)
         return found
 
     def changed(self, ask: int) -> None:

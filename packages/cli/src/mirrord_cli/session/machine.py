@@ -18,18 +18,20 @@ Files that are open are followed in reading.py and filling.py, what becomes a de
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Final
 
 from mirrord_cli.session.actions import Action, Answer, AnswerTable
 from mirrord_cli.session.cache import Listing
 from mirrord_cli.session.facts import Facts
+from mirrord_cli.session.leading import Leading
+from mirrord_cli.session.looking import Looking
 from mirrord_cli.session.notices import Notices
 from mirrord_cli.session.opening import ENTERABLE, Opening
-from mirrord_cli.session.paths import clean, follows_text, is_clean, join
-from mirrord_cli.session.questions import Outcome, Questions, Told, errno_of
+from mirrord_cli.session.paths import clean, is_clean, join
+from mirrord_cli.session.questions import TOO_LONG, Outcome, Questions, Refused, Told
 from mirrord_cli.session.reading import Reading
+from mirrord_cli.session.requests import AT_SYMLINK_NOFOLLOW, is_changing, plain_path
 from mirrord_cli.session.rules import Rules, Side
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import SlotFlag, Table
@@ -53,12 +55,8 @@ from mirrord_protocol.values import (
     StatPath,
 )
 
-AT_SYMLINK_NOFOLLOW: Final = 0x100
-W_OK: Final = 2
-"""Both are Linux's numbers, as a layer's request has them."""
 DONE: Final = LayerReply(LayerOutcome.DONE)
 LOCAL: Final = LayerReply(LayerOutcome.LOCAL)
-CHANGING: Final = os.O_CREAT | os.O_TRUNC
 STALE: Final = "ESTALE"
 Handler = Callable[[int, LayerRequest, bytes], None]
 
@@ -66,14 +64,16 @@ Handler = Callable[[int, LayerRequest, bytes], None]
 class Machine:
     """Answers layers. Each event returns what is to be done, in order."""
 
-    def __init__(self, rules: Rules, facts: Facts, registry: Registry, table: Table) -> None:
+    def __init__(self, rules: Rules, leading: Leading, facts: Facts, registry: Registry, table: Table) -> None:
         self._rules = rules
+        self._leading = leading
         self._facts = facts
         self._registry = registry
         self._table = table
         self._actions: list[Action] = []
-        self._questions = Questions(self._actions)
-        self._opening = Opening(self._actions, self._questions, facts, registry, table)
+        self._questions = Questions(self._actions, facts.begin)
+        self._looking = Looking(self._questions, facts)
+        self._opening = Opening(self._actions, self._questions, facts, self._looking, registry, table)
         self._reading = Reading(self._actions, self._questions, registry, table)
         self._notices = Notices()
         self._handlers: dict[LayerOperation, Handler] = {
@@ -89,7 +89,7 @@ class Machine:
 
     def _take_actions(self) -> list[Action]:
         self._facts.tidy(self._actions)
-        actions = self._actions.copy()
+        actions = [self._leading.correct(action) for action in self._actions]
         self._actions.clear()
         return actions
 
@@ -118,13 +118,13 @@ class Machine:
     def answered(self, ask: int, answer: AgentAnswer, data: bytes, now: float) -> list[Action]:
         """Take the agent's good answer."""
         self._facts.now = now
-        self._questions.end(ask, Told(ask, answer, data))
+        self._questions.answered(ask, answer, data)
         return self._take_actions()
 
     def refused(self, ask: int, failure: Failure, now: float) -> list[Action]:
         """Take the agent's bad answer."""
         self._facts.now = now
-        self._questions.end(ask, failure)
+        self._questions.refused(ask, failure)
         return self._take_actions()
 
     def changed(self, ask: int) -> list[Action]:
@@ -132,8 +132,9 @@ class Machine:
         self._facts.changed(ask)
         return self._take_actions()
 
-    def lost(self) -> list[Action]:
+    def lost(self, reason: str) -> list[Action]:
         """Note that the agent is gone: whatever would have to be asked fails from now on."""
+        self._notices.lost(reason)
         self._facts.lose()
         self._questions.lose()
         self._reading.lost()
@@ -203,17 +204,19 @@ class Machine:
             return
         asked = join(base.path, payload) if base and relative else payload
         cleaned = clean(asked)
-        verdict = self._rules.decide(cleaned, _changing(request))
+        verdict = self._rules.decide(cleaned, is_changing(request))
         match verdict.side:
             case Side.NOT_FOUND:
                 self._fail(channel, "ENOENT")
             case Side.LOCAL:
-                moved = verdict.path if verdict.mapped or relative else b""
+                moved = verdict.path if verdict.mapped or relative or self._rules.leaves_remote(asked) else b""
                 if not moved and is_clean(payload):
                     self._publish(payload)
+                self._leading.met(cleaned)
                 self._answer(channel, LayerReply(LayerOutcome.LOCAL, payload=len(moved)), moved)
             case Side.REMOTE:
-                self._handle(channel, request, verdict.path if verdict.mapped else _plain(asked, cleaned))
+                self._leading.asked(channel, verdict.path, verdict.path if verdict.mapped or relative else b"")
+                self._handle(channel, request, verdict.path if verdict.mapped else plain_path(asked, cleaned))
 
     def _publish(self, path: bytes) -> None:
         """Let layers decide this path alone from now on."""
@@ -251,15 +254,14 @@ class Machine:
             self._go_on(channel, known, then)
             return
 
-        mark = self._facts.begin()
-
         def told(outcome: Outcome) -> None:
-            found = errno_of(outcome) if isinstance(outcome, Failure) else outcome.answer
+            found = outcome.errno if isinstance(outcome, Refused) else outcome.answer
             assert isinstance(found, str | Stat)
-            self._facts.learn_stat(path, found, mark, follow=follow)
+            self._facts.learn_stat(path, found, outcome.mark, follow=follow)
             self._go_on(channel, found, then)
 
         self._questions.ask(StatPath(path, follow), told)
+        self._looking.missed(path)
 
     def _go_on(self, channel: int, found: str | Stat, then: Callable[[Stat], None]) -> None:
         if isinstance(found, str):
@@ -310,12 +312,10 @@ class Machine:
             reply(known if isinstance(known, Stat) else made.stat)
 
     def _readlink(self, channel: int, path: bytes) -> None:
-        mark = self._facts.begin()
-
         def told(outcome: Outcome) -> None:
-            found = errno_of(outcome) if isinstance(outcome, Failure) else outcome.answer
+            found = outcome.errno if isinstance(outcome, Refused) else outcome.answer
             assert isinstance(found, str | bytes)
-            self._facts.learn_readlink(path, found, mark)
+            self._facts.learn_readlink(path, found, outcome.mark)
             self._answer_path(channel, found)
 
         if (known := self._facts.readlink(path)) is not None:
@@ -324,12 +324,10 @@ class Machine:
             self._questions.ask(ReadLink(path), told)
 
     def _realpath(self, channel: int, path: bytes) -> None:
-        mark = self._facts.begin()
-
         def told(outcome: Outcome) -> None:
-            found = errno_of(outcome) if isinstance(outcome, Failure) else outcome.answer
+            found = outcome.errno if isinstance(outcome, Refused) else outcome.answer
             assert isinstance(found, str | bytes)
-            self._facts.learn_realpath(path, found, mark)
+            self._facts.learn_realpath(path, found, outcome.mark)
             self._answer_path(channel, found)
 
         if (known := self._facts.realpath(path)) is not None:
@@ -344,19 +342,24 @@ class Machine:
             self._answer_bytes(channel, found)
 
     def _list(self, channel: int, path: bytes) -> None:
-        mark = self._facts.begin()
-
         def answer(found: Listing | str) -> None:
             if isinstance(found, str):
                 self._fail(channel, found)
             else:
                 self._opening.hand_out_directory(channel, path, found.stat, found.data)
 
+        request = ListDirectory(path, watch=self._facts.keeps)
+
+        def told(outcome: Outcome) -> None:
+            if isinstance(outcome, Refused) and outcome.failure is TOO_LONG:  # for looking.py, who asked
+                self._questions.ask(request, told)
+            else:
+                answer(self._facts.learn_listing(path, outcome))
+
         if (known := self._facts.listing(path)) is not None:
             answer(known)
         else:
-            request = ListDirectory(path, watch=self._facts.keeps)
-            self._questions.ask(request, lambda outcome: answer(self._facts.learn_listing(path, outcome, mark)))
+            self._questions.ask(request, told)
 
     def _enter(self, channel: int, path: bytes) -> None:
         def then(stat: Stat) -> None:
@@ -371,33 +374,10 @@ class Machine:
 
     def _file_system(self, channel: int, path: bytes) -> None:
         def told(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                self._fail(channel, errno_of(outcome))
+            if isinstance(outcome, Refused):
+                self._fail(channel, outcome.errno)
                 return
             assert isinstance(outcome.answer, FileSystem)
             self._answer_bytes(channel, encode_file_system(outcome.answer))
 
         self._questions.ask(FileSystemOf(path), told)
-
-
-def _plain(asked: bytes, cleaned: bytes) -> bytes:
-    """Return a path as the target is asked about it: the same for all ways to write the same path."""
-    if not follows_text(asked):
-        return asked
-    folder = asked.endswith((b"/", b"/.")) and cleaned != b"/"
-    return cleaned + b"/" if folder else cleaned
-
-
-def _changing(request: LayerRequest) -> bool:
-    """Whether a call may change what its path names."""
-    match request.operation:
-        case LayerOperation.OPEN:
-            if request.flags & os.O_PATH:
-                return False
-            return request.flags & os.O_ACCMODE != os.O_RDONLY or bool(request.flags & CHANGING)
-        case LayerOperation.ACCESS:
-            return bool(request.mode & W_OK)
-        case LayerOperation.PLACE:
-            return True
-        case _:
-            return False

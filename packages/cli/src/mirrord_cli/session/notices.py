@@ -1,7 +1,10 @@
-"""What people are told about children that the layer can't enter: once for each program. No I/O."""
+"""What people are told on a program's standard error: of children that the layer can't enter, once for each program,
+and, with the next such question, that the agent is gone. No I/O.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from mirrord_protocol.values import LayerNotice
@@ -20,11 +23,23 @@ class Notices:
 
     def __init__(self) -> None:
         self._told: set[bytes] = set()
+        self._waiting = b""
+
+    def lost(self, reason: str) -> None:
+        """Note that the agent is gone."""
+        if not self._waiting:
+            self._waiting = f"mirrord: the target's files can't be read any more: {reason}.\n".encode()
 
     def text(self, kind: int, program: bytes) -> bytes:
-        """Return a line about a program, or nothing if it was told before."""
+        """Return lines about a program, or nothing if it was told before."""
+        waiting, self._waiting = self._waiting, b""
         if program in self._told or len(self._told) >= MOST or kind not in REASONS:
-            return b""
+            return waiting
         self._told.add(program)
-        reason = REASONS[LayerNotice(kind)].encode()
-        return b"mirrord: %s %s; it runs, and sees this machine's files.\n" % (program, reason)
+        name = "".join(
+            letter if letter.isprintable() else "?" for letter in os.path.basename(program).decode(errors="replace")
+        )
+        return (
+            waiting
+            + f"mirrord: {name} {REASONS[LayerNotice(kind)]}; it runs, and sees this machine's files.\n".encode()
+        )

@@ -24,11 +24,12 @@ from mirrord_cli.session.actions import (
 )
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.filling import Filling
-from mirrord_cli.session.questions import Outcome, Questions, Told, errno_of
+from mirrord_cli.session.looking import Looking
+from mirrord_cli.session.questions import Outcome, Questions, Refused, Told
+from mirrord_cli.session.requests import open_flags
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import Table
 from mirrord_protocol.values import (
-    Failure,
     Form,
     LayerForm,
     LayerOutcome,
@@ -65,30 +66,22 @@ class _Making:
     waiting: list[_Waiting]
 
 
-def open_flags(flags: int) -> OpenFlag:
-    """Return what the agent is told of an open's flags, which are Linux's."""
-    told = OpenFlag(0)
-    for flag, name in (
-        (os.O_NOFOLLOW, OpenFlag.NO_FOLLOW),
-        (os.O_DIRECTORY, OpenFlag.DIRECTORY),
-        (os.O_NONBLOCK, OpenFlag.NON_BLOCKING),
-        (os.O_PATH, OpenFlag.PATH_ONLY),
-        (os.O_NOATIME, OpenFlag.NO_ACCESS_TIME),
-    ):
-        if flags & flag == flag:
-            told |= name
-    return told
-
-
 class Opening:
     """Hands out descriptors for remote paths."""
 
     def __init__(
-        self, actions: list[Action], questions: Questions, facts: Facts, registry: Registry, table: Table
+        self,
+        actions: list[Action],
+        questions: Questions,
+        facts: Facts,
+        looking: Looking,
+        registry: Registry,
+        table: Table,
     ) -> None:
         self._actions = actions
         self._questions = questions
         self._facts = facts
+        self._looking = looking
         self._registry = registry
         self._table = table
         self._numbers = count(1)
@@ -138,8 +131,8 @@ class Opening:
         """
 
         def then(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                self._fail(channel, errno_of(outcome))
+            if isinstance(outcome, Refused):
+                self._fail(channel, outcome.errno)
                 return
             opened = outcome.answer
             assert isinstance(opened, Opened)
@@ -155,24 +148,24 @@ class Opening:
         self._questions.ask(Open(path, open_flags(flags), 0, 0), then)
 
     def _ask(self, channel: int, path: bytes, flags: OpenFlag) -> None:
-        mark, follow = self._facts.begin(), not flags & OpenFlag.NO_FOLLOW
+        follow = not flags & OpenFlag.NO_FOLLOW
 
         def then(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                errno = errno_of(outcome)
-                if errno == "ENOENT":  # other errnos may be about opening, not about the path
-                    self._facts.learn_stat(path, errno, mark, follow=follow)
-                self._fail(channel, errno)
+            if isinstance(outcome, Refused):
+                if outcome.errno == "ENOENT":  # other errnos may be about opening, not about the path
+                    self._facts.learn_stat(path, outcome.errno, outcome.mark, follow=follow)
+                self._fail(channel, outcome.errno)
                 return
             opened = outcome.answer
             assert isinstance(opened, Opened)
             if opened.form in {Form.STREAM, Form.REQUEST} and not outcome.first:
                 self._ask(channel, path, flags)
                 return
-            self._facts.learn_stat(path, opened.stat, mark, follow=follow)
+            self._facts.learn_stat(path, opened.stat, outcome.mark, follow=follow)
             self._take(channel, path, outcome, opened)
 
         self._questions.ask(Open(path, flags, CONTENT, HEAD), then)
+        self._looking.missed(path)
 
     def _take(self, channel: int, path: bytes, told: Told, opened: Opened) -> None:
         """Hand out what the agent opened."""

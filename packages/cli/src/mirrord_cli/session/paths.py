@@ -42,6 +42,16 @@ def follows_text(path: bytes) -> bool:
     return b".." not in path or b".." not in path.split(b"/")
 
 
+def left_behind(path: bytes) -> Iterator[bytes]:
+    """Go through the directories that the `..` of an absolute path lead out of; cleaned."""
+    if follows_text(path):
+        return
+    parts = path.split(b"/")
+    for index, part in enumerate(parts):
+        if part == b"..":
+            yield clean(b"/".join(parts[:index]))
+
+
 def join(base: bytes, path: bytes) -> bytes:
     """Return a path as seen from a directory: itself if it is absolute. Nothing is cleaned."""
     if path.startswith(ROOT):

@@ -12,10 +12,10 @@ from typing import Final
 
 from mirrord_cli.session.actions import Action, Answer, AskRange, Close, Finish, Release, StopRange
 from mirrord_cli.session.filling import Arrived, Complete, Effect, Fetch, Missing, Stop
-from mirrord_cli.session.questions import Outcome, Questions, errno_of
+from mirrord_cli.session.questions import Outcome, Questions, Refused
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import Table
-from mirrord_protocol.values import Failure, LayerForm, LayerOutcome, LayerReply, LayerRequest, Read
+from mirrord_protocol.values import LayerForm, LayerOutcome, LayerReply, LayerRequest, Read
 
 PORTION: Final = 64 << 10
 """The most that one `read` brings."""
@@ -55,8 +55,8 @@ class Reading:
             return
 
         def then(outcome: Outcome) -> None:
-            if isinstance(outcome, Failure):
-                self._answer(channel, _failed(errno_of(outcome)))
+            if isinstance(outcome, Refused):
+                self._answer(channel, _failed(outcome.errno))
                 return
             size = len(outcome.data)
             self._answer(channel, LayerReply(LayerOutcome.DONE, payload=size, length=size), outcome.data)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mirrord_cli.session.defaults import compile_folders, defaults_for
-from mirrord_cli.session.paths import clean
+from mirrord_cli.session.paths import clean, left_behind
 from mirrord_cli.session.settings import FileRules, Mode
 
 KEPT: Final = 1 << 14
@@ -77,6 +77,13 @@ class Rules:
     def decide_relative(self, path: bytes) -> Side:
         """Return whose a relative path is whose base directory is local: `LOCAL` or `NOT_FOUND`."""
         return Side.NOT_FOUND if self._not_found.match(_text(path)) else Side.LOCAL
+
+    def leaves_remote(self, path: bytes) -> bool:
+        """Whether a `..` of an absolute path, as given, leaves a directory that isn't this machine's.
+
+        Such a directory need not be here, as in `/app/..`: a local call must be given the cleaned path.
+        """
+        return any(self.decide(directory, False).side is not Side.LOCAL for directory in left_behind(path))
 
     def _decide(self, asked: bytes, *, changing: bool) -> Verdict:
         text, path = _text(asked), asked

@@ -33,6 +33,8 @@ class FileRules:
     temporary: bytes
     executable: bytes
     """The program's own file."""
+    installations: tuple[bytes, ...] = ()
+    """Folders of this machine's programs and of what was installed with them; absolute and clean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_cl
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.values import Failure, FailureKind, Hello
 
+BUFFER = 1 << 20
 PATIENCE = 3.0
 """Seconds that an agent gets to end once its connection is closed."""
 
@@ -43,6 +44,7 @@ async def start_agent(settings: Settings) -> AsyncIterator[Client]:
     """
     token = secrets.token_bytes(32)
     ours, theirs = socket.socketpair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)  # or as much as the system allows
     target = settings.target
     command = [
         *settings.agent_command,

@@ -14,6 +14,7 @@ import trio
 
 from mirrord_cli.session.actions import Action, Ask, AskRange
 from mirrord_cli.session.machine import Machine
+from mirrord_cli.session.questions import TOO_LONG
 from mirrord_cli.session.standins.driver import StandIns
 from mirrord_protocol.client import Client, ConnectionLost, DataStream, Listing, RemoteError, RemoteFile
 from mirrord_protocol.values import (
@@ -30,8 +31,12 @@ from mirrord_protocol.values import (
     StatPath,
 )
 
-TOO_LONG = Failure(FailureKind.LIMIT, None, "longer than was wanted")
-PIPE = 1 << 16
+CHUNKS = 64
+"""So many are written at once."""
+
+
+class TooLong(Exception):
+    """A listing is longer than was wanted."""
 
 
 class Asker:
@@ -77,6 +82,8 @@ class Asker:
             answer, data = await self._answer(action)
         except RemoteError as error:
             self._perform(machine.refused(number, error.failure, trio.current_time()))
+        except TooLong:
+            self._perform(machine.refused(number, TOO_LONG, trio.current_time()))
         except ConnectionLost:
             pass  # `Machine.lost` ends all questions
         else:
@@ -134,7 +141,7 @@ class Asker:
             raise
         if size > most:
             listing.close()
-            raise RemoteError(TOO_LONG)
+            raise TooLong
         if listing.listed.watched:
             self._open[action.ask] = listing
         else:
@@ -170,10 +177,14 @@ class Asker:
         at, failed = action.read.offset, False
         try:
             async for chunk in stream:
-                if not self._stand_ins.write(action.stand_in, at, chunk):
+                chunks = [chunk]
+                while stream.ready and len(chunks) < CHUNKS:
+                    chunks.append(stream.take())
+                size = self._stand_ins.write(action.stand_in, at, chunks)
+                if not size:
                     break
-                at += len(chunk)
-                self._perform(self._machine.arrived(action.fetch, len(chunk)))
+                at += size
+                self._perform(self._machine.arrived(action.fetch, size))
         except (RemoteError, ConnectionLost, OSError):
             failed = True
         except trio.ClosedResourceError:

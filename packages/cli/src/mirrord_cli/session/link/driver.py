@@ -28,8 +28,12 @@ MOST = LAYER_REQUEST_SIZE + 4096
 ANCILLARY = socket.CMSG_SPACE(4 * array.array("i").itemsize)
 BURST = 64
 """So many questions are taken from a connection before others have their turn."""
-FLAGS = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+# As plain numbers: arithmetic with enumerations takes longer than the system calls.
+FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+QUIET = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+CUT, CUT_RIGHTS = int(socket.MSG_TRUNC | socket.MSG_CTRUNC), int(socket.MSG_CTRUNC)
+RIGHTS = (int(socket.SOL_SOCKET), int(socket.SCM_RIGHTS))
+CHANNEL = (int(socket.AF_UNIX), int(socket.SOCK_SEQPACKET), 0)
 PEER = struct.Struct("iII")
 PATIENCE = 0.2
 """Seconds between two looks at the table's holders, once all links are closed."""
@@ -93,7 +97,7 @@ class Links:
             except OSError:
                 return False
             fds = _descriptors(ancillary)
-            if not data and not fds and (not inherited or _hung_up(link)):
+            if not data and not fds and (not inherited or hung_up(link)):
                 return False
             if not self._take(data, fds, flags) and not inherited:
                 return False
@@ -101,7 +105,7 @@ class Links:
 
     def _take(self, data: bytes, fds: Sequence[int], flags: int) -> bool:
         """Hand a packet on; False: it is no question."""
-        if len(fds) == 1 and not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        if len(fds) == 1 and not flags & CUT:
             try:
                 request = decode_layer_request(data[:LAYER_REQUEST_SIZE])
             except (RemoteProtocolError, struct.error):
@@ -109,14 +113,14 @@ class Links:
             payload = data[LAYER_REQUEST_SIZE:]
             if request is not None and request.payload == len(payload):
                 self._number += 1
-                self._channels[self._number] = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fds[0])
+                self._channels[self._number] = socket.socket(*CHANNEL, fds[0])
                 self.questions += 1
                 self._asked(self._number, request, payload)
                 return True
         for fd in fds:
             os.close(fd)
         # No descriptor was left for the channel: no fault of theirs.
-        return bool(flags & socket.MSG_CTRUNC)
+        return bool(flags & CUT_RIGHTS)
 
     # ------------------------------------------------------------------------------------------ answering
 
@@ -125,7 +129,7 @@ class Links:
         channel = self._channels.pop(number)
         try:
             if descriptors:
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+                rights = [(*RIGHTS, array.array("i", descriptors))]
                 channel.sendmsg([message, payload], rights, QUIET)
             else:
                 channel.send(message + payload if payload else message, QUIET)
@@ -175,7 +179,8 @@ class Links:
                 return
 
 
-def _hung_up(link: socket.socket) -> bool:
+def hung_up(link: socket.socket | int) -> bool:
+    """Whether the other end of a connection is closed everywhere."""
     poll = select.poll()
     poll.register(link, select.POLLRDHUP)
     return bool(poll.poll(0))
@@ -184,7 +189,7 @@ def _hung_up(link: socket.socket) -> bool:
 def _descriptors(ancillary: Sequence[tuple[int, int, bytes]]) -> list[int]:
     fds = array.array("i")
     for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+        if (level, kind) == RIGHTS:
             with suppress(ValueError):
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
     return fds.tolist()

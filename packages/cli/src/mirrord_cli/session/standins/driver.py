@@ -10,7 +10,7 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import trio
@@ -113,16 +113,18 @@ class StandIns:
 
     # ------------------------------------------------------------------------------------------ filling
 
-    def write(self, number: int, offset: int, data: bytes | memoryview) -> bool:
-        """Put bytes that arrived into a large file; False if it was released meanwhile."""
+    def write(self, number: int, offset: int, chunks: Sequence[bytes | memoryview]) -> int:
+        """Put bytes that arrived into a large file; return how many, 0 if it was released meanwhile."""
         fd = self._fds.get(number)
         if fd is None:
-            return False
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(fd, view, offset)
-            view, offset = view[written:], offset + written
-        return True
+            return 0
+        size = sum(map(len, chunks))
+        written = os.pwritev(fd, chunks, offset)
+        if written < size:  # a full disk, or nearly: one that isn't local says so late
+            rest = b"".join(chunks)
+            while written < size:
+                written += os.pwrite(fd, rest[written:], offset + written)
+        return size
 
     def complete(self, number: int, status: Stat) -> None:
         """Give a large file, all of which is there, its mode and times; nothing is written any more."""

@@ -1,0 +1,1 @@
+"""Puts the session's parts together, and does what ../machine.py decides (driver.py)."""
