@@ -126,6 +126,11 @@ static const uint64_t masks[] = {
 	0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, UINT64_MAX,
 };
 
+static int alike(uint64_t head, const struct table_prefix *prefix)
+{
+	return (uint16_t)head == (uint16_t)prefix->head;
+}
+
 /* The verdict of the first prefix that covers the path: 1 local, 2 ask, 0 none. */
 static unsigned prefix_verdict(const struct table *table, size_t size, const char *path, size_t length)
 {
@@ -136,10 +141,13 @@ static unsigned prefix_verdict(const struct table *table, size_t size, const cha
 		return 0;
 	uint64_t head = fold8(head8(path, length));
 	for (; count; count--, prefix++) {
+		/* Nearly always the first letters differ. Of prefixes with none there is "/" alone, which is the last. */
+		for (; count > 4 && !(alike(head, &prefix[0]) | alike(head, &prefix[1]) | alike(head, &prefix[2]) |
+		                      alike(head, &prefix[3]));
+		     count -= 4)
+			prefix += 4;
 		uint64_t differ = head ^ prefix->head;
 		size_t covered = prefix->length;
-		if (differ & 0xffff && covered > 1) /* nearly always: the first letters differ */
-			continue;
 		if (differ & masks[covered < 8 ? covered : 8] || covered > length || !covered)
 			continue;
 		if (covered < length && path[covered] != '/' && path[covered - 1] != '/')
