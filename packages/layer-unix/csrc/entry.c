@@ -5,6 +5,7 @@
  */
 #include "files.h"
 #include "hook.h"
+#include "image.h"
 #include "symbols.h"
 
 struct libc libc;
@@ -55,8 +56,14 @@ static bool bound;
 
 static void bind_all(void)
 {
-	struct object objects[OBJECTS];
-	size_t count = symbols_objects_behind(names, objects, OBJECTS);
+	struct object few[OBJECTS], *objects = few;
+	size_t count = symbols_objects_behind(names, few, OBJECTS);
+	if (count > OBJECTS) { /* libc may be behind them all */
+		objects = image_map(count * sizeof *objects);
+		if (!objects)
+			refuse("there is no memory for the layer");
+		symbols_objects_behind(names, objects, count);
+	}
 	void **slot = (void **)&libc;
 	for (const char *name = names; *name; name += strlen(name) + 1) {
 		void *found = symbols_find(objects, count, name);
@@ -77,6 +84,8 @@ static void bind_all(void)
 #undef HOOK
 #undef VHOOK
 #undef XHOOK
+	if (objects != few)
+		image_unmap(objects, count * sizeof *objects);
 	__atomic_store_n(&bound, true, __ATOMIC_RELEASE);
 }
 

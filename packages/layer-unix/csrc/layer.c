@@ -19,8 +19,7 @@ extern char **environ;
 
 static const char prefix[] = "MIRRORD_LAYER=";
 
-/* One line to the user, then the end: what cannot be right must not run as if it were. */
-__attribute__((noreturn)) static void refuse(const char *why)
+__attribute__((noreturn)) void refuse(const char *why)
 {
 	static const char head[] = "mirrord: ";
 	sys_write(2, head, sizeof head - 1);

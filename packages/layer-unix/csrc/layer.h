@@ -59,6 +59,8 @@ extern struct layer layer __attribute__((visibility("hidden")));
 bool layer_ready(void);
 /* Reads MIRRORD_LAYER and makes the layer active, once there is an environment. Ends the process if the variable is not of our ABI. */
 void layer_start(void);
+/* One line to the user, then the end: what cannot be right must not run as if it were. */
+__attribute__((noreturn)) void refuse(const char *why);
 
 enum { LAYER_ABI = 1 };
 enum { LAYER_LOWEST = 900 }; /* where the layer puts descriptors of its own: high, but below the usual limit of 1024 */

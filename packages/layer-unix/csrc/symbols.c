@@ -68,9 +68,13 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 		search->found = here;
 		return 0;
 	}
-	if (dynamic && read_dynamic(info->dlpi_addr, dynamic, &search->objects[search->count]))
-		search->count++;
-	return search->count == search->room;
+	struct object object;
+	if (!dynamic || !read_dynamic(info->dlpi_addr, dynamic, &object))
+		return 0;
+	if (search->count < search->room)
+		search->objects[search->count] = object;
+	search->count++;
+	return 0;
 }
 
 size_t symbols_objects_behind(const void *address, struct object *objects, size_t room)

@@ -18,9 +18,12 @@ struct object {
 	const uint16_t *versions; /* DT_VERSYM, or NULL */
 };
 
-enum { OBJECTS = 64 };
+enum { OBJECTS = 64 }; /* what most programs have at most */
 
-/* The objects that were loaded behind the one holding `address`, in the loader's order. Returns how many. */
+/*
+ * The objects that were loaded behind the one holding `address`, in the loader's order. Returns how many there are, which
+ * may be more than there is room for.
+ */
 size_t symbols_objects_behind(const void *address, struct object *objects, size_t room);
 
 /*

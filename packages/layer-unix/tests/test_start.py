@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def test_skipped_programs_are_inert(truth: Path, tmp_path: Path, library: Path, 
         assert session.run("bash", "-c", f"exec -a some/where/alias {program}").stdout == b"inert\n"
     with scripted_session(truth, scratch, library, names=[b"start"]) as session:
         assert session.run("bash", "-c", f"exec -a alias {program}").stdout == b"inert\n"
+
+
+def test_libc_behind_many_libraries(session: Session, compile_program: Programs, tmp_path: Path) -> None:
+    first = compile_program("library", "-shared", "-fPIC", output="liblibrary.so")
+    names = [f"library{number}" for number in range(100)]
+    for name in names:
+        shutil.copy(first, tmp_path / f"lib{name}.so")
+    linked = ["-Wl,--no-as-needed", f"-L{tmp_path}", f"-Wl,-rpath,{tmp_path}", *(f"-l{name}" for name in names)]
+    program = compile_program("start", *linked, output="start-of-many")
+
+    assert session.run(program).stdout == b"active\n"
 
 
 def test_lost_table_is_asked_for(session: Session, compile_program: Programs) -> None:

@@ -1,0 +1,7 @@
+/* One of many libraries that a program is linked with. */
+int library_function(void);
+
+int library_function(void)
+{
+	return 1;
+}
