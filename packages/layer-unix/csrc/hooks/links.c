@@ -3,6 +3,40 @@
  * libc, which calls none of our hooks for it.
  */
 #include "hook.h"
+#include "remote.h"
+
+/* Not inlined: the room for a path. */
+__attribute__((noinline)) static ssize_t name_behind(int directory, const char *path, char *buffer, size_t size,
+                                                     ssize_t result)
+{
+	char room[PATH_MAX];
+	int descriptor = (int)sys_openat(directory, path, O_PATH | O_CLOEXEC, 0);
+	if (descriptor < 0)
+		return result;
+	struct identity identity = identity_of(descriptor);
+	sys_close(descriptor);
+	if (identity.form == WIRE_LAYER_FORM_FOREIGN)
+		return result;
+	long length = remote_path(&identity, room, sizeof room);
+	if (length < 0)
+		return -1;
+	if (size > (size_t)length)
+		size = (size_t)length;
+	memcpy(buffer, room, size);
+	return (ssize_t)size;
+}
+
+/* A link of /proc may lead to a stand-in, which is a file without a name: the program sees the remote file's. */
+static ssize_t corrected(int directory, const char *path, char *buffer, size_t size, ssize_t result)
+{
+	static const char nameless[] = " (deleted)";
+	const size_t length = sizeof nameless - 1;
+	if (result < (ssize_t)length || buffer[0] != '/')
+		return result;
+	if ((size_t)result < size && memcmp(buffer + result - length, nameless, length) != 0)
+		return result;
+	return name_behind(directory, path, buffer, size, result);
+}
 
 __attribute__((noinline)) static ssize_t readlink_asked(int directory, const char *path, char *buffer, size_t size)
 {
@@ -28,14 +62,14 @@ __attribute__((noinline)) static ssize_t readlink_asked(int directory, const cha
 ssize_t hook_readlink(const char *path, char *buffer, size_t size)
 {
 	if (ask_passes(INTENT_READ, AT_FDCWD, path))
-		return libc.readlink(path, buffer, size);
+		return corrected(AT_FDCWD, path, buffer, size, libc.readlink(path, buffer, size));
 	return readlink_asked(AT_FDCWD, path, buffer, size);
 }
 
 ssize_t hook_readlinkat(int directory, const char *path, char *buffer, size_t size)
 {
 	if (ask_passes(INTENT_READ, directory, path))
-		return libc.readlinkat(directory, path, buffer, size);
+		return corrected(directory, path, buffer, size, libc.readlinkat(directory, path, buffer, size));
 	return readlink_asked(directory, path, buffer, size);
 }
 

@@ -150,6 +150,8 @@ int main(int argc, char **argv)
 	DIR *two = opendir("two");
 	CHECK(two && fchdir(dirfd(two)) == 0 && closedir(two) == 0);
 	is_current(below(folder, "one/two"));
+	char behind[PATH_MAX];
+	CHECK(readlink("/proc/self/cwd", behind, sizeof behind) == (ssize_t)strlen(below(folder, "one/two")));
 	CHECK(entries(".") == 3 && entries("file") == -1 && errno == ENOTDIR);
 	CHECK(chdir("..") == 0);
 	is_current(below(folder, "one"));
