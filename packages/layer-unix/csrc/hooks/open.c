@@ -113,8 +113,10 @@ __attribute__((noinline)) static int openat2_asked(int directory, const char *pa
                                                    size_t size)
 {
 	char room[PATH_MAX];
-	if (size < sizeof *how)
-		return fail(EINVAL);
+	/* Whether what is asked makes sense, the kernel knows: it looks at the path last. */
+	long sense = sys_call4(SYS_openat2, AT_FDCWD, (long)"", (long)how, (long)size);
+	if (sense != -ENOENT)
+		return fail((int)-sense);
 	if (!how->resolve)
 		return open_asked(directory, path, (int)how->flags, (mode_t)how->mode);
 	int where = find_remote(&directory, &path, 0, room);
@@ -125,7 +127,7 @@ __attribute__((noinline)) static int openat2_asked(int directory, const char *pa
 
 int hook_openat2(int directory, const char *path, const struct open_how *how, size_t size)
 {
-	if (!how || ask_passes(open_intent((int)how->flags), directory, path))
+	if (!how || size < sizeof *how || ask_passes(open_intent((int)how->flags), directory, path))
 		return opened(open_so(directory, path, how, size));
 	return opened(openat2_asked(directory, path, how, size));
 }

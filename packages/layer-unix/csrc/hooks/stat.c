@@ -172,7 +172,7 @@ __attribute__((noinline)) static int statx_asked(int directory, const char *path
 {
 	char room[PATH_MAX];
 	struct ask ask = {.path = room, .path_size = sizeof room};
-	if (mask & STATX__RESERVED || flags & ~KNOWN)
+	if (mask & STATX__RESERVED || flags & ~KNOWN || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return fail(EINVAL);
 	switch (ask_path(WIRE_LAYER_OPERATION_STAT, INTENT_READ, directory, path, (uint32_t)flags, 0, &ask)) {
 	case SIDE_LOCAL:
