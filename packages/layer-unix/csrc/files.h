@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+enum { PIECE = 65536 }; /* so much is asked for at once of a file read by request: in a mapping, stacks are small */
+
 /* Whether opening with these flags reads or changes: INTENT_READ or INTENT_CHANGE. */
 int open_intent(int flags);
 

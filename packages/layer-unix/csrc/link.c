@@ -159,7 +159,7 @@ static int receive(int link, int channel, struct answer *answer, void *room, siz
 		result = sys_recvmsg(channel, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (result == -EINTR);
 	if (result <= 0)
-		return EIO;
+		return result == -EFAULT ? EFAULT : EIO;
 	take_descriptors(&packet, answer->descriptors);
 	if (packet.msg_flags & MSG_CTRUNC)
 		return EMFILE;

@@ -49,6 +49,11 @@ class StandIn:
         for first, last in self.missing:
             left += [(a, b) for a, b in ((first, min(last, start)), (max(first, end), last)) if a < b]
         self.missing = left
+        if not left:  # as the session: a program that someone may write can't be run
+            os.fchmod(self.fd, stat.S_IMODE(self.truth.stat().st_mode))
+            complete = self.reopen()
+            os.close(self.fd)
+            self.fd = complete
 
     def around(self, start: int, end: int) -> tuple[int, int]:
         """Return the whole range that is there around one that is."""

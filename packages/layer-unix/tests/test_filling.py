@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layer_programs import Both, Programs, need
+from layer_programs import Both, Programs, Runner, need
 from layer_session import Session
 
 pytestmark = pytest.mark.programs
@@ -17,13 +17,16 @@ WORD = 0x0101010101010101
 SIZE = 2_500_003
 
 BOTH_KINDS = [
-    *[("filling", case) for case in ("in_order", "at_random", "vectors", "statuses", "sent", "asynchronous")],
+    *[
+        ("filling", case)
+        for case in ("in_order", "at_random", "vectors", "statuses", "sent", "asynchronous", "nowhere")
+    ],
     *[("streams", case) for case in ("opened_stream", "stream_of_descriptor", "reopened_stream", "stream_by_name")],
-    *[("streams", case) for case in ("duplicated_input", "opened_input", "inherited")],
+    *[("streams", case) for case in ("duplicated_input", "duplicated_by_number", "opened_input", "inherited")],
     *[("sharing", case) for case in ("threads", "forked", "interrupted")],
 ]
 """A program and its case."""
-FILLING_ALONE = [("filling", "mapped"), ("filling", "copied"), ("filling", "sought")]
+FILLING_ALONE = [("filling", "mapped"), ("filling", "shared"), ("filling", "copied"), ("filling", "sought")]
 
 
 def write_content(path: Path) -> None:
@@ -59,6 +62,30 @@ def test_under_musl(run_musl: Both, session: Session, truth: Path, program: str,
 
     run_musl(program, "large", case)
     run_musl(program, "request", case)
+
+
+@pytest.mark.parametrize("compiler", ["zig", "musl-gcc"])
+@pytest.mark.parametrize("name", ["large", "request"])
+def test_small_stack(
+    session: Session, truth: Path, tmp_path: Path, compile_program: Programs, name: str, compiler: str
+) -> None:
+    need(compiler if compiler == "musl-gcc" else "env")
+    write_content(truth / name)
+    session.remote.request_names = {"request"}
+
+    Runner(compile_program, session, truth, tmp_path, compiler)("streams", name, "small_stack")
+
+    assert session.remote.questions("READ", "WAIT")
+
+
+def test_program_run_by_its_descriptor(run_both: Both, session: Session, truth: Path) -> None:
+    program = truth / "program"
+    program.write_bytes(Path("/bin/true").read_bytes() + bytes(SIZE))
+    program.chmod(0o755)
+
+    run_both("actions", "program")
+
+    assert session.remote.questions("WAIT")
 
 
 @pytest.mark.parametrize("name", ["large", "request"])

@@ -5,6 +5,7 @@
  *
  * Any of these may run in a vfork child, on its parent's stack and in its memory.
  */
+#include "files.h"
 #include "hook.h"
 #include "image.h"
 
@@ -71,8 +72,11 @@ int hook_execvp(const char *file, char *const argv[])
 	return hook_execvpe(file, argv, environ);
 }
 
+/* The program is what the descriptor is, remote or not: all of it must be there. */
 int hook_fexecve(int descriptor, char *const argv[], char *const envp[])
 {
+	if (settle(descriptor) != 0)
+		return -1;
 	image_announce_open(descriptor);
 	WITH_LAYER(with, envp, libc.fexecve(descriptor, argv, with));
 }
@@ -81,10 +85,12 @@ int hook_execveat(int directory, const char *path, char *const argv[], char *con
 {
 	if (misplaced(directory, path) && !(flags & AT_SYMLINK_NOFOLLOW))
 		return exec_placed(directory, path, argv, envp);
-	if (path && !path[0])
+	if (!path || path[0])
+		image_announce(directory, path);
+	else if (settle(directory) == 0)
 		image_announce_open(directory);
 	else
-		image_announce(directory, path);
+		return -1;
 	/* By number, since older C libraries lack it. */
 	WITH_LAYER(with, envp, (int)libc.syscall(SYS_execveat, directory, path, argv, with, flags));
 }

@@ -149,6 +149,18 @@ ssize_t hook_getdents64(int descriptor, void *buffer, size_t size)
 	return scan_records(descriptor, buffer, size, false);
 }
 
+/* The same, and where it began. */
+ssize_t hook_getdirentries(int descriptor, char *buffer, size_t size, off_t *base)
+{
+	if (descriptor < 0 || identity_of_directory(descriptor).form != WIRE_LAYER_FORM_DIRECTORY)
+		return libc.getdirentries(descriptor, buffer, size, base);
+	long place = sys_lseek(descriptor, 0, SEEK_CUR);
+	ssize_t got = scan_records(descriptor, buffer, size, false);
+	if (got >= 0)
+		*base = place;
+	return got;
+}
+
 /* musl's: the same records under the older name. */
 int hook_getdents(int descriptor, struct dirent *buffer, size_t size)
 {

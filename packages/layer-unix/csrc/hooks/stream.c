@@ -4,6 +4,7 @@
  */
 #include "files.h"
 #include "hook.h"
+#include "image.h"
 
 /* ---- content for those who don't call us */
 
@@ -12,28 +13,29 @@ enum { FETCHED = 64 << 20 }; /* the most that is fetched of a file read by reque
 /* Reads a whole file by request into a new memfd. Returns that, or -1 with errno. */
 __attribute__((noinline)) static int fetch(const struct identity *identity)
 {
-	char buffer[16384];
 	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_READ,
 	                                .device = identity->device,
 	                                .inode = identity->inode,
-	                                .length = sizeof buffer};
+	                                .length = PIECE};
 	struct answer answer;
-	long memory = sys_call2(SYS_memfd_create, (long)"mirrord", MFD_CLOEXEC);
-	if (memory < 0)
-		return fail((int)-memory);
-	do {
-		long written = -EFBIG;
-		if (link_ask(&request, NULL, 0, &answer, buffer, sizeof buffer) != 0)
+	char *buffer = image_map(PIECE);
+	if (!buffer)
+		return fail(ENOMEM);
+	long memory = sys_call2(SYS_memfd_create, (long)"mirrord", MFD_CLOEXEC), written = memory < 0 ? memory : 1;
+	for (; written > 0; request.offset += written > 0 ? (uint64_t)written : 0) {
+		if (link_ask(&request, NULL, 0, &answer, buffer, PIECE) != 0)
 			written = -errno;
-		else if (request.offset < FETCHED)
+		else if (request.offset < FETCHED || !answer.reply.payload)
 			written = sys_write((int)memory, buffer, answer.reply.payload);
-		if (written < 0) {
-			sys_close((int)memory);
-			return fail((int)-written);
-		}
-		request.offset += answer.reply.payload;
-	} while (answer.reply.payload);
-	return (int)memory;
+		else
+			written = -EFBIG;
+	}
+	image_unmap(buffer, PIECE);
+	if (written == 0)
+		return (int)memory;
+	if (memory >= 0)
+		sys_close((int)memory);
+	return fail((int)-written);
 }
 
 /* A read-only reopening of the memfd, remembered as the remote file. Without /proc the memfd must do. */

@@ -168,3 +168,15 @@ ssize_t hook_flistxattr(int descriptor, char *list, size_t size)
 		return fail(ENOTSUP);
 	return libc.flistxattr(descriptor, list, size);
 }
+
+/* ---- a key of System V's communication, which libc makes of a file's stat */
+
+int hook_ftok(const char *path, int project)
+{
+	struct stat status;
+	if (ask_passes(INTENT_READ, AT_FDCWD, path))
+		return libc.ftok(path, project);
+	if (inner_stat(AT_FDCWD, path, 0, &status) != 0)
+		return -1;
+	return (int)((status.st_ino & 0xffff) | (status.st_dev & 0xff) << 16 | ((unsigned)project & 0xff) << 24);
+}

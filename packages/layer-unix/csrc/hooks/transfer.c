@@ -4,6 +4,7 @@
  */
 #include "files.h"
 #include "hook.h"
+#include "image.h"
 
 #include <aio.h>
 
@@ -47,17 +48,20 @@ static void advance(int descriptor, off_t *offset, ssize_t count)
 __attribute__((noinline)) static ssize_t send_by_request(int to, const struct identity *identity, long start,
                                                          size_t size)
 {
-	char buffer[16384];
 	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_READ,
 	                                .device = identity->device,
 	                                .inode = identity->inode,
 	                                .offset = (uint64_t)start,
-	                                .length = size < sizeof buffer ? size : sizeof buffer};
+	                                .length = size < PIECE ? size : PIECE};
 	struct answer answer;
-	if (link_ask(&request, NULL, 0, &answer, buffer, request.length) != 0)
-		return -1;
-	long written = answer.reply.payload ? sys_write(to, buffer, answer.reply.payload) : 0;
-	return written < 0 ? fail((int)-written) : written;
+	char *buffer = image_map(PIECE);
+	if (!buffer)
+		return fail(ENOMEM);
+	long written = link_ask(&request, NULL, 0, &answer, buffer, request.length);
+	if (written == 0 && answer.reply.payload)
+		written = settled(sys_write(to, buffer, answer.reply.payload));
+	image_unmap(buffer, PIECE);
+	return written;
 }
 
 /* Portion by portion; what was sent before an error counts. */

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,28 @@ static inline void check_content(const void *bytes, size_t size, uint64_t offset
 	const unsigned char *byte = bytes;
 	for (size_t i = 0; i < size; i++)
 		CHECK(byte[i] == content_at(offset + i));
+}
+
+/* Makes a descriptor standard input by a way that no layer sees. */
+static inline void receive_as_input(int descriptor)
+{
+	int pair[2];
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.room = {0}};
+	char byte[1] = {0};
+	struct iovec part = {byte, 1};
+	struct msghdr packet = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && sendmsg(pair[0], &packet, 0) == 1);
+	CHECK(close(0) == 0 && recvmsg(pair[1], &packet, 0) == 1);
+	memcpy(&descriptor, CMSG_DATA(&control.header), sizeof descriptor);
+	CHECK(descriptor == 0 && close(pair[0]) == 0 && close(pair[1]) == 0);
 }
 
 /* ---- programs of cases: each has a file of its own, since one that was filled needs no waiting */

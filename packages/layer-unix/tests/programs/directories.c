@@ -255,6 +255,23 @@ static void shared_stream(void)
 	CHECK(closedir(stream) == 0);
 }
 
+static void with_bases(void)
+{
+#ifdef __GLIBC__
+	char buffer[300];
+	off_t base = -1, before = 0;
+	ssize_t got, count = 0;
+	int descriptor = open(below(folder, "mixed"), O_RDONLY | O_DIRECTORY);
+	while ((got = getdirentries(descriptor, buffer, sizeof buffer, &base)) > 0) {
+		CHECK(base == before);
+		before = lseek(descriptor, 0, SEEK_CUR);
+		for (ssize_t at = 0; at < got; at += ((struct dirent *)(buffer + at))->d_reclen)
+			count++;
+	}
+	CHECK(got == 0 && count > 2 && close(descriptor) == 0);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	CHECK(argc == 4);
@@ -274,5 +291,6 @@ int main(int argc, char **argv)
 	records(300);
 	many_streams();
 	shared_stream();
+	with_bases();
 	return 0;
 }

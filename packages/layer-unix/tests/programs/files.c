@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/ipc.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -54,6 +55,34 @@ static void check_content(int descriptor)
 	CHECK(errno == 77);
 	CHECK_FAILS(write(descriptor, "x", 1), EBADF);
 	CHECK_FAILS(ftruncate(descriptor, 0), EINVAL);
+}
+
+/* What /proc says of a descriptor. */
+static void behind(void)
+{
+	char path[64], buffer[PATH_MAX];
+	int descriptor = open(at("link"), O_RDONLY);
+	ssize_t length = (ssize_t)strlen(at("file"));
+	sprintf(path, "/proc/self/fd/%d", descriptor);
+	errno = 77;
+	CHECK(readlink(path, buffer, sizeof buffer) == length && memcmp(buffer, at("file"), (size_t)length) == 0);
+	CHECK(readlinkat(-1, path, buffer, 12) == 12 && memcmp(buffer, at("file"), 12) == 0);
+	CHECK(errno == 77 && close(descriptor) == 0);
+	CHECK(unlink("nameless") == 0 || errno == ENOENT);
+	CHECK((descriptor = open("nameless", O_CREAT | O_RDWR, 0600)) >= 0 && unlink("nameless") == 0);
+	sprintf(path, "/proc/self/fd/%d", descriptor);
+	length = readlink(path, buffer, sizeof buffer);
+	CHECK(length > 10 && memcmp(buffer + length - 10, " (deleted)", 10) == 0);
+	close(descriptor);
+}
+
+static void keys(void)
+{
+	struct stat status;
+	CHECK(stat(truly("file"), &status) == 0);
+	CHECK(ftok(at("link"), 0x103) == (key_t)((status.st_ino & 0xffff) | (status.st_dev & 0xff) << 16 | 3u << 24));
+	CHECK_FAILS(ftok(at("none"), 1), ENOENT);
+	CHECK(ftok("/", 1) != -1);
 }
 
 static void opening(void)
@@ -249,6 +278,7 @@ static void links(void)
 	CHECK(!realpath(nothing, buffer) && errno == EINVAL);
 	CHECK(realpath("/usr/..", buffer) && strcmp(buffer, "/") == 0);
 	close(directory);
+	behind();
 }
 
 int main(int argc, char **argv)
@@ -260,5 +290,6 @@ int main(int argc, char **argv)
 	stats();
 	streams();
 	links();
+	keys();
 	return 0;
 }

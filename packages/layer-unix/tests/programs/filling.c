@@ -6,6 +6,12 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#ifdef __GLIBC__ /* musl's compiler finds no headers of the kernel's */
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#endif
+
 static unsigned char buffer[4 << 20];
 
 static void in_order(void)
@@ -66,6 +72,51 @@ static void vectors(void)
 	close(descriptor);
 }
 
+/* Into a file, and what is there afterwards. */
+static int new_file(void)
+{
+	char path[] = "/tmp/transferXXXXXX";
+	int descriptor = mkstemp(path);
+	CHECK(descriptor >= 0 && unlink(path) == 0);
+	return descriptor;
+}
+
+/* What is shared is there; few file systems can. */
+static void shared(void)
+{
+#ifdef __GLIBC__
+	int descriptor = open_it(), to = new_file();
+	struct file_clone_range range = {.src_fd = descriptor, .src_length = 4096};
+	union {
+		struct fiemap map;
+		char room[sizeof(struct fiemap) + 16 * sizeof(struct fiemap_extent)];
+	} extents = {.map = {.fm_length = ~0ull, .fm_extent_count = 16}};
+	if (ioctl(descriptor, FS_IOC_FIEMAP, &extents) == 0) /* whose file has content has extents */
+		CHECK(extents.map.fm_mapped_extents > 0);
+	else
+		CHECK(errno == EOPNOTSUPP || errno == ENOTTY);
+	if (ioctl(to, FICLONERANGE, &range) == 0 && pread(to, buffer, 4096, 0) == 4096)
+		check_content(buffer, 4096, 0);
+	if (ioctl(to, FICLONE, descriptor) == 0 && pread(to, buffer, size, 0) == (ssize_t)size)
+		check_content(buffer, size, 0);
+	else
+		CHECK(errno == EOPNOTSUPP || errno == EXDEV || errno == EINVAL || errno == ENOTTY);
+	close(descriptor);
+	close(to);
+#endif
+}
+
+/* Nowhere in memory: as the kernel says it. */
+static void nowhere(void)
+{
+	int descriptor = open_it();
+	void *volatile place = (void *)1;
+	CHECK_FAILS(read(descriptor, place, 10), EFAULT);
+	CHECK(read(descriptor, buffer, 10) == 10);
+	check_content(buffer, 10, 0);
+	close(descriptor);
+}
+
 static void statuses(void)
 {
 	struct stat status, true_status;
@@ -74,15 +125,6 @@ static void statuses(void)
 	CHECK(status.st_ino == true_status.st_ino && status.st_dev == true_status.st_dev && status.st_nlink == 1);
 	CHECK(status.st_mtim.tv_nsec == true_status.st_mtim.tv_nsec && status.st_size == (off_t)size);
 	close(descriptor);
-}
-
-/* Into a file, and what is there afterwards. */
-static int new_file(void)
-{
-	char path[] = "/tmp/transferXXXXXX";
-	int descriptor = mkstemp(path);
-	CHECK(descriptor >= 0 && unlink(path) == 0);
-	return descriptor;
 }
 
 static void sent(void)
@@ -185,6 +227,8 @@ int main(int argc, char **argv)
 		{"statuses", statuses},
 		{"sent", sent},
 		{"asynchronous", asynchronous},
+		{"nowhere", nowhere},
+		{"shared", shared},
 		{"mapped", mapped},
 		{"copied", copied},
 		{"sought", sought},

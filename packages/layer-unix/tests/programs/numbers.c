@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { OPENAT2 = 437 };
+
 int main(int argc, char **argv)
 {
 	struct stat status, truth;
@@ -43,7 +45,21 @@ int main(int argc, char **argv)
 	struct statx x;
 	CHECK(syscall(SYS_statx, AT_FDCWD, file, 0, STATX_INO, &x) == 0 && x.stx_ino == truth.st_ino);
 	CHECK(syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, STATX_INO, &x) == 0 && x.stx_ino == truth.st_ino);
+	CHECK_FAILS(syscall(SYS_statx, AT_FDCWD, file, AT_STATX_SYNC_TYPE, STATX_INO, &x), EINVAL);
 #endif
+	long how[] = {O_RDONLY, 0, 0, 0}; /* flags, mode, resolve, and what a later kernel may know */
+	int opened = (int)syscall(OPENAT2, AT_FDCWD, file, how, 24L);
+	if (opened >= 0 || errno != ENOSYS) {
+		CHECK(opened >= 0 && read(opened, buffer, 5) == 5 && close(opened) == 0);
+		how[3] = 1;
+		CHECK_FAILS(syscall(OPENAT2, AT_FDCWD, file, how, 32L), E2BIG);
+		CHECK_FAILS(syscall(OPENAT2, AT_FDCWD, file, how, 16L), EINVAL);
+		how[1] = 0600; /* of a file that isn't made */
+		CHECK_FAILS(syscall(OPENAT2, AT_FDCWD, file, how, 24L), EINVAL);
+		how[1] = 0;
+		how[0] = 1L << 40;
+		CHECK_FAILS(syscall(OPENAT2, AT_FDCWD, file, how, 24L), EINVAL);
+	}
 	int pipes[2];
 	long at = 7;
 	CHECK(pipe(pipes) == 0 && syscall(SYS_sendfile, pipes[1], descriptor, &at, 5L) == 5 && at == 12);

@@ -1,6 +1,8 @@
 /* Streams of stdio on files that are being filled or are read by request, standard input among them. */
 #include "content.h"
 
+#include <pthread.h>
+#include <sys/sendfile.h>
 #include <sys/wait.h>
 
 static unsigned char buffer[4 << 20];
@@ -70,6 +72,33 @@ static void duplicated_input(void)
 	check_stream(stdin);
 }
 
+static void duplicated_by_number(void)
+{
+	int descriptor = open_it();
+	CHECK(close(0) == 0 && fcntl(descriptor, F_DUPFD_CLOEXEC, 0) == 0 && close(descriptor) == 0);
+	check_stream(stdin);
+}
+
+/* In a thread whose stack is as small as threads' stacks may be. */
+static void *read_there(void *unused)
+{
+	int null = open("/dev/null", O_WRONLY), descriptor = open_it();
+	FILE *stream = fopen(name, "r");
+	CHECK(stream && fgetc(stream) == content_at(0) && fclose(stream) == 0);
+	CHECK(sendfile(null, descriptor, NULL, 1000) == 1000);
+	close(descriptor);
+	close(null);
+	return unused;
+}
+
+static void small_stack(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstacksize(&attributes, 16384) == 0);
+	CHECK(pthread_create(&thread, &attributes, read_there, NULL) == 0 && pthread_join(thread, NULL) == 0);
+}
+
 static void opened_input(void)
 {
 	close(0);
@@ -85,7 +114,8 @@ static void inherited(void)
 		int descriptor = open_it();
 		if (descriptor != 5)
 			CHECK(dup2(descriptor, 5) == 5);
-		CHECK(fcntl(descriptor, F_GETFD) == 0 && close(0) == 0 && fcntl(5, F_DUPFD, 0) == 0);
+		CHECK(fcntl(descriptor, F_GETFD) == 0);
+		receive_as_input(5);
 		execl("/proc/self/exe", "filling", folder, name, "child", NULL);
 		_exit(9);
 	}
@@ -115,6 +145,8 @@ int main(int argc, char **argv)
 		{"reopened_stream", reopened_stream},
 		{"stream_by_name", stream_by_name},
 		{"duplicated_input", duplicated_input},
+		{"duplicated_by_number", duplicated_by_number},
+		{"small_stack", small_stack},
 		{"opened_input", opened_input},
 		{"inherited", inherited},
 		{"child", child},
