@@ -211,6 +211,8 @@ class Remote:
         if truth.is_fifo():  # a writer that waits must see no reader come and go
             reply = LayerReply(LayerOutcome.DONE, form=LayerForm.STREAM, stat=remote_stat(truth.stat()))
             return Answer(reply, b"", [layer_standins.stream(truth)])
+        if request.flags & os.O_PATH and flags & os.O_NOFOLLOW and truth.is_symlink():
+            return self._hand_out(truth, truth.lstat())
         fd = os.open(truth, flags | os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         status = os.fstat(fd)
         os.close(fd)

@@ -59,6 +59,25 @@ __attribute__((noinline)) static ssize_t readlink_asked(int directory, const cha
 	}
 }
 
+/* Of the object itself that a descriptor names: of a remote link its text. What is no link has none. */
+__attribute__((noinline)) static ssize_t readlink_of(int descriptor, char *buffer, size_t size)
+{
+	char room[PATH_MAX];
+	struct identity identity = identity_of(descriptor);
+	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_READLINK,
+	                                .device = identity.device,
+	                                .inode = identity.inode};
+	struct answer answer;
+	if (identity.form == WIRE_LAYER_FORM_FOREIGN)
+		return fail(ENOENT);
+	if (link_ask(&request, NULL, 0, &answer, room, sizeof room) != 0)
+		return errno == EINVAL ? fail(ENOENT) : -1;
+	if (size > answer.reply.payload)
+		size = answer.reply.payload;
+	memcpy(buffer, room, size);
+	return (ssize_t)size;
+}
+
 ssize_t hook_readlink(const char *path, char *buffer, size_t size)
 {
 	if (ask_passes(INTENT_READ, AT_FDCWD, path))
@@ -68,8 +87,12 @@ ssize_t hook_readlink(const char *path, char *buffer, size_t size)
 
 ssize_t hook_readlinkat(int directory, const char *path, char *buffer, size_t size)
 {
-	if (ask_passes(INTENT_READ, directory, path))
-		return corrected(directory, path, buffer, size, libc.readlinkat(directory, path, buffer, size));
+	if (ask_passes(INTENT_READ, directory, path)) {
+		ssize_t result = libc.readlinkat(directory, path, buffer, size);
+		if (__builtin_expect(result < 0 && errno == ENOENT && path && !path[0] && directory >= 0, 0))
+			return readlink_of(directory, buffer, size);
+		return corrected(directory, path, buffer, size, result);
+	}
 	return readlink_asked(directory, path, buffer, size);
 }
 

@@ -68,6 +68,13 @@ static void behind(void)
 	CHECK(readlink(path, buffer, sizeof buffer) == length && memcmp(buffer, at("file"), (size_t)length) == 0);
 	CHECK(readlinkat(-1, path, buffer, 12) == 12 && memcmp(buffer, at("file"), 12) == 0);
 	CHECK(errno == 77 && close(descriptor) == 0);
+	CHECK((descriptor = open(at("link"), O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0);
+	CHECK(readlinkat(descriptor, "", buffer, sizeof buffer) == 4 && memcmp(buffer, "file", 4) == 0);
+	CHECK(readlinkat(descriptor, "", buffer, 2) == 2 && close(descriptor) == 0);
+	CHECK((descriptor = open(at("file"), O_PATH)) >= 0);
+	CHECK_FAILS(readlinkat(descriptor, "", buffer, sizeof buffer), ENOENT);
+	close(descriptor);
+	errno = 77;
 	CHECK(unlink("nameless") == 0 || errno == ENOENT);
 	CHECK((descriptor = open("nameless", O_CREAT | O_RDWR, 0600)) >= 0 && unlink("nameless") == 0);
 	sprintf(path, "/proc/self/fd/%d", descriptor);

@@ -174,7 +174,7 @@ class Filling:
         self._waiters = waiting
         self._plan(effects)
         if not self._coming and self.complete:
-            effects.append(Complete())
+            effects.insert(0, Complete())  # before the answers: who waited may want to run it as a program
         return effects
 
     def ended(self, fetch: int) -> list[Effect]:
