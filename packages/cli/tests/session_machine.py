@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat as modes
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -159,6 +158,15 @@ class Script:
         """An errno, or None for success."""
         return self.reply(channel).errno
 
+    def payload(self, channel: int) -> bytes:
+        """What came with an answer."""
+        answer = self.answers[channel]
+        assert isinstance(answer, Answer)
+        return answer.payload
+
+    def waits_for_time(self) -> bool:
+        return self.machine.waits_for_time
+
     def get(self, operation: LayerOperation, path: bytes, *told: tuple[AgentAnswer, bytes], **rest: Any) -> LayerReply:
         """Ask, let the agent answer so often, and return the answer."""
         channel = self.ask(operation, path, **rest)
@@ -171,10 +179,6 @@ class Script:
         """The table's: watched, files, directories."""
         words = memoryview(self.memory).cast("I")
         return words[11], words[12], words[13]
-
-
-def reasons(script: Script, channels: Iterator[int]) -> set[str | None]:
-    return {script.outcome(channel) for channel in channels}
 
 
 __all__ = ["FOLDER", "LINK", "Script", "large", "listed", "replace", "status", "whole"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirrord_cli.session.actions import Ask, Close
+from mirrord_cli.session.actions import Close
 from mirrord_cli.session.looking import AT_ONCE, LONGEST
 from mirrord_cli.session.questions import TOO_LONG
 from mirrord_protocol.values import LayerOperation, ListDirectory
@@ -97,7 +97,7 @@ def test_a_program_that_lists_it_gets_all_of_it_however_long() -> None:
     script.do(script.machine.refused(script.looks.pop().ask, TOO_LONG, 0))
 
     [ask] = script.asks
-    assert isinstance(ask, Ask) and ask.most is None
+    assert ask.most is None
     script.tell(*listed("a"))
 
     assert [script.outcome(channel) for channel in channels] == [None, None]

@@ -30,7 +30,11 @@ def test_shared_and_marked_as_of_when_it_was_sent() -> None:
 def test_asked_again_by_the_one_who_is_told() -> None:
     actions: list[Action] = []
     questions = Questions(actions, lambda: 0)
-    questions.ask(RealPath(b"/a"), lambda outcome: questions.ask(RealPath(b"/a"), lambda outcome: None))
+
+    def again(outcome: Outcome) -> None:
+        questions.ask(RealPath(b"/a"), lambda outcome: None)
+
+    questions.ask(RealPath(b"/a"), again)
 
     questions.answered(1, b"/real", b"")
 

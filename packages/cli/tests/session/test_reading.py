@@ -106,11 +106,11 @@ def test_nobody_has_it_open() -> None:
 
     script.do(script.machine.unheld(1, 10))
     assert script.rest == [StopRange(fetch)]
-    assert script.machine.waits_for_time
+    assert script.waits_for_time()
     script.now = 0.5
     script.get(OPEN, b"/srv/a")
     script.do(script.machine.tick(10 + PARTLY_KEPT))
-    assert not script.machine.waits_for_time
+    assert not script.waits_for_time()
     script.do(script.machine.unheld(1, 20))
     script.do(script.machine.tick(19 + PARTLY_KEPT))
     assert script.counters[0] == 1

@@ -110,7 +110,7 @@ def test_more_than_there_is_room_for_wait_in_their_sockets() -> None:
         kit.hold = True
         with kit.connect() as other:
             channels = [begin(link, STAT, b"x") for link in (kit.link, other) for _ in range(8)]
-            seen = []
+            seen: list[int] = []
             while len(seen) < 16:
                 await trio.testing.wait_all_tasks_blocked(0.01)
                 assert len(kit.waiting) <= 3

@@ -170,7 +170,7 @@ class Links:
             if self._links:
                 self._idle = trio.Event()
                 await self._idle.wait()
-            elif table.is_used:
+            elif table.is_used():
                 await trio.sleep(PATIENCE)
             else:
                 return
