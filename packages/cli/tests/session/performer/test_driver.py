@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from mirrord_protocol.values import LayerForm, LayerOperation
@@ -53,3 +55,43 @@ def test_round_trips(tmp_path: Path) -> None:
             running.ask(OPEN, "pack/7").close()
 
     assert round_trips(tmp_path) == 2
+
+
+FEW = """
+import os, resource, sys
+sys.path[:0] = sys.argv[1:2]
+resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))
+from pathlib import Path
+from session_run import session
+from mirrord_protocol.values import LayerOperation as L
+with session(Path(sys.argv[2])) as running:
+    kept = [running.ask(L.OPEN, str(number)) for number in range(20)]
+    for number in range(20, 150):
+        running.ask(L.OPEN, str(number)).close()
+        running.ask(L.ENTER, f'd{number}').close()
+    assert len(os.listdir(f'/proc/{running.pid}/fd')) < 200
+    for number, got in enumerate(kept):
+        known = running.ask(L.IDENTIFY, device=got.reply.device, inode=got.reply.inode).reply
+        assert known.stat == got.reply.stat, number
+        assert os.read(got.fds[0], 10) == b'%d' % number
+        got.close()
+    for number in range(1000):
+        gone = running.ask(L.IDENTIFY, device=kept[0].reply.device, inode=kept[0].reply.inode).reply
+        if gone.form == 0:
+            break
+    assert gone.form == 0
+"""
+
+
+def test_few_descriptors(tmp_path: Path) -> None:
+    """What programs hold is known for as long as they do, though the session lets go of its own descriptors."""
+    for number in range(150):
+        (tmp_path / "srv" / f"d{number}").mkdir(parents=True)
+        (tmp_path / "srv" / str(number)).write_text(str(number))
+    tests = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+
+    done = subprocess.run(
+        [sys.executable, "-c", FEW, tests, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
