@@ -1,7 +1,6 @@
 /*
  * The current directory. A remote one is a stand-in, which the kernel carries through fork and exec; what it is called,
- * the session knows. PWD in the environment is the program's business. That of a program which posix_spawn makes:
- * hooks/actions.c.
+ * the session knows. PWD in the environment is the program's business. Of a process to be spawned: spawn.c.
  */
 #include "hook.h"
 #include "remote.h"

@@ -36,7 +36,7 @@ static void opening(const char *folder)
 	const char *path = below(folder, "file");
 	pid_t child;
 	errno = 77;
-	for (int i = 0; i < 50; i++) { /* no more than memory is lost where actions are never destroyed */
+	for (int i = 0; i < 100; i++) { /* no more than memory is lost where actions are never destroyed */
 		fresh();
 		CHECK(posix_spawn_file_actions_addopen(&actions, 0, path, O_RDONLY, 0) == 0);
 	}
