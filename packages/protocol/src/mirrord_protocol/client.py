@@ -6,7 +6,7 @@ Ids, credit and order are session_end.py's business, bytes driver.py's. The coun
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -52,6 +52,7 @@ __all__ = [
 
 GOODBYE = Failure(FailureKind.GONE, None, "the session has ended")
 A = TypeVar("A", bound=Answer)
+Sink = Callable[[Sequence[bytes | memoryview]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class _Call:
         self.failure: Failure | None = None
         self.lost: Failure | None = None
         self.chunks: deque[bytes | memoryview] = deque()
+        self.sink: Sink | None = None
         self.ended = False
         self.changed = False
         self.closed = False
@@ -102,11 +104,13 @@ class _Session:
     def __init__(self, stream: trio.abc.Stream, hello: Hello) -> None:
         self.connection = SessionEnd(trio.current_time())
         self.connection.say_hello(hello)
-        self.driver = Driver(stream, self.connection, self._act)
+        self.driver = Driver(stream, self.connection, self._act, settle=self._settle)
         self.welcome: Welcome | None = None
         self.welcomed = trio.Event()
         """Set at the latest when the connection is over."""
         self._calls: dict[int, _Call] = {}
+        self._poured: dict[int, _Call] = {}
+        """Those with a sink, for which something came just now."""
 
     @property
     def reason(self) -> Failure:
@@ -149,9 +153,15 @@ class _Session:
         match action:
             case DataReceived(id_, data, end, last):
                 call = self._calls[id_]
-                if data:
-                    call.chunks.append(_own(data))
                 call.ended = end
+                if call.sink is not None:
+                    if data:
+                        call.chunks.append(data)
+                    self._poured[id_] = call
+                    if not end:
+                        return
+                elif data:
+                    call.chunks.append(_own(data))
             case Answered(id_, answer, last):
                 call = self._calls[id_]
                 if isinstance(answer, Failure):
@@ -167,6 +177,19 @@ class _Session:
         call.wake()
         if last:
             del self._calls[id_]
+
+    def _settle(self) -> None:
+        """Let what came at once go to the sinks at once."""
+        while self._poured:
+            id_, call = self._poured.popitem()
+            self.pour(id_, call)
+
+    def pour(self, id_: int, call: _Call) -> None:
+        if call.chunks and call.sink is not None and not call.closed:
+            chunks = list(call.chunks)
+            call.chunks.clear()
+            self.took(id_, sum(map(len, chunks)))
+            call.sink(chunks)
 
     def _act_for_all(self, action: Action) -> None:
         match action:
@@ -222,6 +245,20 @@ class DataStream:
     def ended(self) -> bool:
         """Whether all of the stream has arrived, well ended."""
         return self._call.ended
+
+    async def pour_into(self, sink: Sink) -> None:
+        """Have the rest of the stream handed to `sink` the moment it comes, and return at the end.
+
+        The sink is called by whoever reads the connection, with all chunks that came at once: it must not wait, and
+        keeps no chunk. Raises what iterating raises, after the sink got what arrived before.
+        """
+        call = self._call
+        call.sink = sink
+        self._session.pour(self.id, call)
+        await trio.lowlevel.checkpoint()
+        while not call.ended:
+            call.check()
+            await call.wait()
 
     async def receive_all(self) -> bytes:
         """Take all chunks up to the stream's end, as one."""
