@@ -17,7 +17,7 @@ from mirrord_protocol.values import FailureKind
 
 def refused(pid: int, start: int) -> TargetRefused:
     with pytest.raises(TargetRefused) as caught:
-        driver.hold(pid, start, before_change=lambda: None)
+        driver.hold(pid, start)
     return caught.value
 
 

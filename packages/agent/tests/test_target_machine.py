@@ -26,7 +26,6 @@ from mirrord_agent.target.machine import (
     parse_stat,
     parse_status,
     plan,
-    sees_other_files,
 )
 from mirrord_protocol.values import FailureKind
 
@@ -174,11 +173,3 @@ def test_never_more_than_the_target_has() -> None:
     assert kept(ROOT, USER) == 0
     for its in (ROOT, some, USER):
         assert not kept(ROOT, its) & ~its.permitted
-
-
-def test_modules_that_may_not_be_readable_afterwards() -> None:
-    assert sees_other_files(ROOT, steps(ROOT, USER))
-    assert sees_other_files(USER, steps(USER, ROOT, user=True))
-    assert sees_other_files(ROOT, [Keep(0)])
-    assert not sees_other_files(ROOT, steps(ROOT, ROOT))
-    assert not sees_other_files(USER, steps(USER, USER))

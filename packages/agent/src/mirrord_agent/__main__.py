@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     target: HeldTarget | TargetRefused
     try:
-        target = hold(chosen.target_pid, chosen.target_start, before_change=log.load)
+        target = hold(chosen.target_pid, chosen.target_start)
     except TargetRefused as refusal:
         target = refusal
 

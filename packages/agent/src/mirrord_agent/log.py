@@ -1,44 +1,34 @@
-"""The agent's log: structlog, one JSON object a line on standard error. Never contents, variables or tokens.
+"""The agent's log: one JSON object a line on standard error. Never contents, variables or tokens.
 
-structlog is loaded with the first line that is written, for it takes a tenth of a second: as long as the agent has rights
-to read it. Who gives those up calls `load` before.
+Written by hand: a logging library takes longer to load than the agent has, and must be loaded before the agent becomes
+the target's user, who may not be able to read it (docs/decisions/0006).
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+import traceback
+from datetime import datetime, timezone
+from types import TracebackType
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+Defect = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 class Log:
     """What the rest of the agent logs with."""
 
-    def __init__(self, level: str, **context: Any) -> None:
+    def __init__(self, level: str, **context: str | int) -> None:
         self._level = LEVELS[level]
         self._context = context
-        self._logger: Any = None
 
-    def __call__(self, level: str, event: str, **values: Any) -> None:
+    def __call__(self, level: str, event: str, *, exc_info: Defect | None = None, **values: str | int) -> None:
         """Write one line, if lines of that level are wanted."""
         if LEVELS[level] < self._level:
             return
-        self.load()
-        getattr(self._logger, level)(event, **values)
-
-    def load(self) -> None:
-        """Have all ready for writing, as if a line had been written."""
-        if self._logger is not None:
-            return
-        import structlog
-
-        self._logger = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        ).bind(**self._context)
+        if exc_info is not None:
+            values["exception"] = "".join(traceback.format_exception(*exc_info)).rstrip()
+        now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+        line = self._context | values | {"event": event, "level": level, "timestamp": now}
+        print(json.dumps(line), file=sys.stderr, flush=True)

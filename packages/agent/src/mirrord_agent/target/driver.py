@@ -10,7 +10,6 @@ import errno
 import os
 import platform
 import select
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mirrord_agent.kernel import driver as kernel
@@ -39,7 +38,6 @@ from mirrord_agent.target.machine import (
     parse_stat,
     parse_status,
     plan,
-    sees_other_files,
 )
 from mirrord_protocol.values import FailureKind
 
@@ -75,10 +73,8 @@ class HeldTarget:
     start: int
 
 
-def hold(pid: int, start: int, *, before_change: Callable[[], None]) -> HeldTarget:
+def hold(pid: int, start: int) -> HeldTarget:
     """Open the target, and act with its rights from now on.
-
-    `before_change` is called before we become another user, who may see other files.
 
     Raises:
         TargetRefused: it can't be had; the text says why, and what would help.
@@ -93,14 +89,14 @@ def hold(pid: int, start: int, *, before_change: Callable[[], None]) -> HeldTarg
     except (FileNotFoundError, ProcessLookupError):
         raise gone(pid) from None
     try:
-        return _hold_parts(pid, start, process, death, before_change)
+        return _hold_parts(pid, start, process, death)
     except (FileNotFoundError, ProcessLookupError):
         raise gone(pid) from None
     except PermissionError:
         raise forbidden(pid, os.stat(process).st_uid, os.geteuid()) from None
 
 
-def _hold_parts(pid: int, start: int, process: int, death: int, before_change: Callable[[], None]) -> HeldTarget:
+def _hold_parts(pid: int, start: int, process: int, death: int) -> HeldTarget:
     root = os.open("root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
     variables = os.open("environ", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
     memory = os.open("statm", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
@@ -108,7 +104,7 @@ def _hold_parts(pid: int, start: int, process: int, death: int, before_change: C
     working_directory = below(outside_root, os.readlink(b"cwd", dir_fd=process))
     name = _read(process, "comm").removesuffix(b"\n")
     ids = parse_status(_read(process, "status"))[1]
-    hostname, rights = _take_rights(process, root, before_change)
+    hostname, rights = _take_rights(process, root)
     return HeldTarget(
         pid=pid,
         process=process,
@@ -155,7 +151,7 @@ def environment(target: HeldTarget) -> bytes:
 # ---------------------------------------------------------------------------------------------- rights
 
 
-def _take_rights(process: int, root: int, before_change: Callable[[], None]) -> tuple[bytes, Rights]:
+def _take_rights(process: int, root: int) -> tuple[bytes, Rights]:
     """Act with the target's rights from now on; return its hostname and those rights."""
     hostname, its, done = None, Rights(0, 0, frozenset()), False
     while not done:
@@ -170,8 +166,6 @@ def _take_rights(process: int, root: int, before_change: Callable[[], None]) -> 
         )
         if hostname is None and not _elsewhere(process, "ns/uts"):
             hostname = os.fsencode(os.uname().nodename)
-        if sees_other_files(ours, steps):
-            before_change()
         for step in steps:
             if _carry_out(step, process):
                 hostname = os.fsencode(os.uname().nodename)

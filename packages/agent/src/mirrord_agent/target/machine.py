@@ -200,12 +200,3 @@ def kept(ours: Rights, its: Rights) -> int:
     else:
         keep |= its.permitted
     return keep & ours.permitted
-
-
-def sees_other_files(ours: Rights, steps: list[Step]) -> bool:
-    """Whether we may not be able to read our own modules after these steps."""
-    return any(
-        isinstance(step, TakeIds | EnterUser)
-        or (isinstance(step, Keep) and bool(ours.effective & FILE_CAPABILITIES & ~step.capabilities))
-        for step in steps
-    )

@@ -1,26 +1,23 @@
-"""Starts an agent on this machine, says hello to it, and ends it with the session. What is asked of it is in ../asker/.
+"""Says hello to an agent on this machine, and ends it with the session.
 
-The agent inherits one end of a socket pair by number. The token never leaves memory: the agent's arguments, which every
-user of the machine can read, have its SHA-256.
+How its process is started is in ../spawning/, what is asked of it in ../asker/.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import socket
-import subprocess
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
 
 from mirrord_cli.session.settings import Settings
+from mirrord_cli.session.spawning.driver import Spawned
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_client
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.values import Failure, FailureKind, Hello
 
-BUFFER = 1 << 20
 PATIENCE = 3.0
 """Seconds that an agent gets to end once its connection is closed."""
 
@@ -36,49 +33,34 @@ class AgentFailed(Exception):
 
 
 @asynccontextmanager
-async def start_agent(settings: Settings) -> AsyncIterator[Client]:
-    """Start an agent and yield the client of it; when the block ends, or is cancelled, no process is left.
+async def start_agent(settings: Settings, spawned: Spawned) -> AsyncIterator[Client]:
+    """Yield the client of an agent that was started; when the block ends, or is cancelled, no process is left.
 
     Raises:
-        AgentFailed: It couldn't be started, or refused.
+        AgentFailed: It wasn't started, or refused.
     """
-    token = secrets.token_bytes(32)
-    ours, theirs = socket.socketpair()
-    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)  # or as much as the system allows
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(spawned.connection))
     target = settings.target
-    command = [
-        *settings.agent_command,
-        "--target-pid", str(target.pid),
-        "--target-start", str(target.start_time),
-        "--connected-fd", str(theirs.fileno()),
-        "--token-digest", hashlib.sha256(token).hexdigest(),
-    ]  # fmt: skip
-    stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-    try:
-        with theirs:  # standard error stays the session's, which is its log
-            process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-            )
-    except OSError as error:
+    if spawned.error is not None:
         await stream.aclose()
-        text = f"The agent can't be started: {command[0]}: {error.strerror}."
-        raise AgentFailed("us", text, "Install mirrord again.") from None
+        text = f"The agent can't be started: {settings.agent_command[0]}: {spawned.error.strerror}."
+        raise AgentFailed("us", text, "Install mirrord again.")
+    process = _Process(spawned.pid)
     wanted = settings.environment
-    hello = Hello(token, environment=wanted.wanted, include=wanted.include, exclude=wanted.exclude)
+    hello = Hello(spawned.token, environment=wanted.wanted, include=wanted.include, exclude=wanted.exclude)
     try:
         async with open_client(stream, hello) as client:
             yield client
     except RemoteError as error:
         raise _refused(error.failure, target.pid) from None
     except (ConnectionLost, RemoteProtocolError) as error:
-        await _end(process)
-        code = process.returncode
+        await process.end()
         raise AgentFailed(
-            "us", f"The agent failed before it answered: {error} (exit code {code}).", _look(settings)
+            "us", f"The agent failed before it answered: {error} (exit code {process.exit_code}).", _look(settings)
         ) from None
     finally:
         with trio.CancelScope(shield=True):
-            await _end(process)
+            await process.end()
 
 
 def _refused(failure: Failure, pid: int) -> AgentFailed:
@@ -101,10 +83,24 @@ def _look(settings: Settings) -> str:
     return f"The log has the reason: {settings.log_path.decode(errors='backslashreplace')}"
 
 
-async def _end(process: trio.Process) -> None:
-    """Wait for the agent's end, which follows that of its connection; else end it."""
-    with trio.move_on_after(PATIENCE):
-        await process.wait()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+class _Process:
+    """A child of ours."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.exit_code: int | None = None
+        """Once it has ended; below 0 by a signal."""
+
+    async def end(self) -> None:
+        """Wait for the agent's end, which follows that of its connection; else end it."""
+        if self.exit_code is not None:
+            return
+        descriptor = os.pidfd_open(self._pid)
+        try:
+            with trio.move_on_after(PATIENCE) as waiting:
+                await trio.lowlevel.wait_readable(descriptor)
+            if waiting.cancelled_caught:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
+        self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])

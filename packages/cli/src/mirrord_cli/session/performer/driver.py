@@ -37,6 +37,7 @@ from mirrord_cli.session.cache import Cache
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.link.driver import Links
+from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.prefixes import derive_prefixes
 from mirrord_cli.session.publishing.driver import SharedMemory
@@ -67,7 +68,7 @@ class Performer:
         log: Where events are logged.
     """
 
-    def __init__(self, settings: Settings, limit: int, log: Any) -> None:
+    def __init__(self, settings: Settings, limit: int, log: Log) -> None:
         self.settings = settings
         self._log = log
         self._limit = limit

@@ -1,0 +1,1 @@
+"""A session's life from its start to its end (driver.py)."""
