@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "hooks.md"
 HEAD = """# Hooked functions
 
 Made from `packages/layer-unix/csrc/hooks.def` by `./hatchw run hooks`.
-What each family does is told by the header words of the file of its name in `packages/layer-unix/csrc/hooks/`.
+Which file of `packages/layer-unix/csrc/hooks/` has which calls is told by the comments of that table.
 
 """
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.run import Runner, new_runner, which
+from tests.kit.run import PYTHON, Runner, new_runner, which
 from tests.kit.target import Target, TargetUnavailable, start_target
 
+ROOT = Path(__file__).parent.parent.parent
+NOBODY = 65534
 VARIABLES = {
     "SHOP_NAME": "Pears & Sons",
     "SHOP_SECRET": "sesame",
@@ -88,12 +90,14 @@ def ordinary() -> Iterator[Ordinary]:
     """An ordinary user who can run this checkout; only root can become one."""
     if os.geteuid() != 0:
         pytest.skip("needs root to become someone else")
-    become = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
+    needed = (ROOT, Path(sys.prefix), Path(sys.base_prefix))
+    become = (PYTHON, "-I", "-S", str(ROOT / "tests/kit/ordinary.py"), str(NOBODY), *map(str, needed), "--")
     probe = [*become, sys.executable, "-c", "import os, sys, mirrord_cli; os.stat(sys.executable)"]
-    if subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode:
-        pytest.skip("an ordinary user can't read this checkout or its interpreter")
+    done = subprocess.run(probe, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode:
+        pytest.skip(f"an ordinary user can't run this checkout here: {done.stderr.strip().rpartition(chr(10))[2]}")
     with tempfile.TemporaryDirectory() as home:
-        os.chown(home, 65534, 65534)
+        os.chown(home, NOBODY, NOBODY)
         yield Ordinary(become, Path(home))
 
 

@@ -19,5 +19,10 @@ int open_finish(int descriptor, int flags);
 int settle(int descriptor);
 /* The same for standard input, which libc reads as `stdin`: at start, and where a descriptor comes to be number 0. */
 void settle_standard_input(void);
+/*
+ * The same for all that a program without the layer is about to inherit. `passed_on`: also what is closed on exec, since
+ * actions of a spawn may give it another number.
+ */
+void settle_inherited(bool passed_on);
 
 #endif

@@ -182,7 +182,7 @@ __attribute__((noinline)) static void say(int descriptor, int notice)
 		sys_write(2, text, answer.reply.payload);
 }
 
-void image_announce_open(int descriptor)
+void image_announce_open(int descriptor, bool passed_on)
 {
 	char next[256];
 	int error = errno, opened = -1;
@@ -190,7 +190,7 @@ void image_announce_open(int descriptor)
 		int notice = inspect(descriptor, next);
 		if (notice >= 0) {
 			say(descriptor, notice);
-			settle_standard_input(); /* a program without the layer can't wait for what it reads */
+			settle_inherited(passed_on); /* a program without the layer can't wait for what it reads */
 		}
 		if (opened >= 0)
 			sys_close(opened);
@@ -201,14 +201,14 @@ void image_announce_open(int descriptor)
 	errno = error;
 }
 
-void image_announce(int directory, const char *path)
+void image_announce(int directory, const char *path, bool passed_on)
 {
 	if (!path)
 		return;
 	int descriptor = (int)sys_openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (descriptor < 0) /* not there, or not readable: the kernel will say, or run what can't be looked at */
 		return;
-	image_announce_open(descriptor);
+	image_announce_open(descriptor, passed_on);
 	sys_close(descriptor);
 }
 
@@ -220,11 +220,11 @@ static const char *search_path(void)
 	return "/bin:/usr/bin";
 }
 
-void image_announce_named(const char *name)
+void image_announce_named(const char *name, bool passed_on)
 {
 	char path[1024];
 	if (!name || strchr(name, '/')) {
-		image_announce(AT_FDCWD, name);
+		image_announce(AT_FDCWD, name, passed_on);
 		return;
 	}
 	size_t length = strlen(name);
@@ -235,7 +235,7 @@ void image_announce_named(const char *name)
 			path[size] = '/';
 			memcpy(path + size + 1, name, length + 1);
 			if (size && sys_faccessat(AT_FDCWD, path, 1 /* X_OK */) == 0) {
-				image_announce(AT_FDCWD, path);
+				image_announce(AT_FDCWD, path, passed_on);
 				return;
 			}
 		}

@@ -22,10 +22,13 @@ void *image_map(size_t size);
 void image_unmap(void *memory, size_t size);
 enum { IMAGE_STACK = 8192 };
 
-/* Tells the user, once for each program, if the layer can't enter the program that is about to run. Keeps errno. */
-void image_announce(int directory, const char *path);
-void image_announce_open(int descriptor);
+/*
+ * Tells the user, once for each program, if the layer can't enter the program that is about to run, and readies what
+ * that inherits: of the descriptors that are closed on exec those too that may be `passed_on`. Keeps errno.
+ */
+void image_announce(int directory, const char *path, bool passed_on);
+void image_announce_open(int descriptor, bool passed_on);
 /* The same for a name that is looked for along PATH unless it has a slash. */
-void image_announce_named(const char *name);
+void image_announce_named(const char *name, bool passed_on);
 
 #endif

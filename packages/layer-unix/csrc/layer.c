@@ -2,6 +2,7 @@
  * Start in a new image, and the layer's own descriptors. MIRRORD_LAYER names what this process inherited; each number
  * is believed only as long as its inode is the one named. Nothing here asks the session but for a lost table.
  */
+#include "files.h"
 #include "layer.h"
 #include "sys.h"
 
@@ -189,8 +190,10 @@ void layer_start(void)
 	memcpy(layer.variable + sizeof prefix - 1, text, length + 1);
 	dl_iterate_phdr(find_library, &layer);
 	find_table();
-	if (skipped())
+	if (skipped()) {
+		settle_inherited(false);
 		return;
+	}
 	link_find(); /* one that was lost is made again now: it tells the session that this program lives */
 	__atomic_store_n(&layer.active, true, __ATOMIC_RELEASE);
 }

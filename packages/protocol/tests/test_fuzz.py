@@ -1,6 +1,6 @@
 """Whatever bytes arrive, an error of the protocol is the worst that happens: frames, messages, listings, and C.
 
-Each target searches for MIRRORD_FUZZ_SECONDS (5). A failure prints the input, which then belongs into a test of its own.
+Each target searches for MIRRORD_FUZZ_SECONDS (60). A failure prints the input, which then belongs into a test of its own.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ from mirrord_protocol.values import (
 from protocol_c import CSRC, FLAGS, sanitizing_compiler
 from protocol_samples import FAILURE, MESSAGES, STAT, TARGET, TOKEN, VECTORS, vector, vectors
 
-pytestmark = pytest.mark.fuzz
-SECONDS = float(os.environ.get("MIRRORD_FUZZ_SECONDS", "5"))
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(600)]
+SECONDS = float(os.environ.get("MIRRORD_FUZZ_SECONDS", "60"))
 NUMBERS = [0, 1, 2, 3, 7, 8, 16, 255, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
 
 Piece = tuple[Kind, Lane, int, bytes, bool]  # a frame without its numbers

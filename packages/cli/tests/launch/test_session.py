@@ -68,10 +68,8 @@ def test_ready(settings: Settings, replace: Callable[[Run], None]) -> None:
     variables = started.variables(b"/layer.so", b"/other.so")
     assert variables[b"LD_PRELOAD"] == b"/other.so:/layer.so"
     numbers = [os.fstat(number).st_ino for number in (started.link, started.table)]
-    expected = [ABI, started.link, numbers[0], started.table, numbers[1], b"mirrord-x"]
-    assert variables[b"MIRRORD_LAYER"] == b":".join(
-        b"%d" % part if isinstance(part, int) else part for part in expected
-    )
+    expected = b"%d:%d:%d:%d:%d:mirrord-x" % (ABI, started.link, numbers[0], started.table, numbers[1])
+    assert variables[b"MIRRORD_LAYER"] == expected
     started.inherit()
     assert os.get_inheritable(started.link)
     assert os.get_inheritable(started.table)

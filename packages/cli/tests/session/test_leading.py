@@ -8,7 +8,7 @@ from mirrord_cli.session.settings import FileRules
 from mirrord_protocol.values import LayerOutcome, LayerReply
 
 FILES = FileRules(
-    home=b"/users/me", working_directory=b"/work/shop", temporary=b"/tmp", executable=b"/apps/x/run",
+    home=b"/users/me", working_directory=b"/code/shop", temporary=b"/tmp", executable=b"/apps/x/run",
     installations=(b"/apps/y/lib",),
 )  # fmt: skip
 ABSENT = Answer(1, LayerReply(LayerOutcome.FAILED, errno="ENOENT"))
@@ -23,9 +23,9 @@ def corrected(leading: Leading, path: bytes, answer: Action = ABSENT, moved: byt
 def test_above_the_programs_own_folders() -> None:
     leading = Leading(FILES)
 
-    for path in (b"/", b"/users", b"/work", b"/apps", b"/apps/x", b"/apps/y"):
+    for path in (b"/", b"/users", b"/code", b"/apps", b"/apps/x", b"/apps/y"):
         assert corrected(leading, path) == LOCAL
-    for path in (b"/srv", b"/worker", b"/users/you"):
+    for path in (b"/srv", b"/coder", b"/users/you"):
         assert corrected(leading, path) == ABSENT
 
 
@@ -42,20 +42,20 @@ def test_above_what_was_found_local() -> None:
 def test_what_the_target_has_is_the_targets() -> None:
     leading = Leading(FILES)
     for reply in (LayerReply(LayerOutcome.DONE), LayerReply(LayerOutcome.FAILED, errno="EACCES")):
-        assert corrected(leading, b"/work", Answer(1, reply)) == Answer(1, reply)
+        assert corrected(leading, b"/code", Answer(1, reply)) == Answer(1, reply)
     stream = AnswerStream(1, LayerReply(LayerOutcome.DONE), 1)
-    assert corrected(leading, b"/work", stream) == stream
+    assert corrected(leading, b"/code", stream) == stream
 
 
 def test_a_moved_path_is_named() -> None:
-    moved = Answer(1, LayerReply(LayerOutcome.LOCAL, payload=5), b"/work")
+    moved = Answer(1, LayerReply(LayerOutcome.LOCAL, payload=5), b"/code")
 
-    assert corrected(Leading(FILES), b"/work", moved=b"/work") == moved
+    assert corrected(Leading(FILES), b"/code", moved=b"/code") == moved
 
 
 def test_a_channels_number_is_forgotten_with_its_answer() -> None:
     leading = Leading(FILES)
-    corrected(leading, b"/work")
+    corrected(leading, b"/code")
 
     assert leading.correct(ABSENT) == ABSENT
 

@@ -1,6 +1,6 @@
 /*
- * The current directory, of this process or of one that posix_spawn makes. A remote one is a stand-in, which the kernel
- * carries through fork and exec; what it is called, the session knows. PWD in the environment is the program's business.
+ * The current directory. A remote one is a stand-in, which the kernel carries through fork and exec; what it is called,
+ * the session knows. PWD in the environment is the program's business. Of a process to be spawned: spawn.c.
  */
 #include "hook.h"
 #include "remote.h"
@@ -151,76 +151,4 @@ char *hook_get_current_dir_name(void)
 	if (directory.form != WIRE_LAYER_FORM_DIRECTORY)
 		return libc.get_current_dir_name();
 	return name_current_by_habit(&directory);
-}
-
-/* ---- posix_spawn: libc changes directories inside. Ours are opened here, and closed with the actions. */
-
-static struct held {
-	const posix_spawn_file_actions_t *actions;
-	int descriptor;
-} held[32];
-
-static bool hold(const posix_spawn_file_actions_t *actions, int descriptor)
-{
-	for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
-		const posix_spawn_file_actions_t *none = NULL;
-		if (!__atomic_compare_exchange_n(&held[i].actions, &none, actions, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			continue;
-		__atomic_store_n(&held[i].descriptor, descriptor, __ATOMIC_RELEASE);
-		return true;
-	}
-	return false;
-}
-
-/* Not inlined: the room for a path. Returns an errno. */
-__attribute__((noinline)) static int add_enter(posix_spawn_file_actions_t *actions, const char *path)
-{
-	char room[PATH_MAX];
-	struct ask ask = {.path = room, .path_size = sizeof room};
-	int error = errno, code;
-	switch (ask_path(WIRE_LAYER_OPERATION_ENTER, INTENT_READ, AT_FDCWD, path, 0, 0, &ask)) {
-	case SIDE_LOCAL:
-		return libc.posix_spawn_file_actions_addchdir_np(actions, path);
-	case SIDE_MOVED:
-		return libc.posix_spawn_file_actions_addchdir_np(actions, room);
-	case SIDE_FAILED:
-		code = errno;
-		errno = error;
-		return code;
-	case SIDE_DONE:
-		break;
-	}
-	int descriptor = descriptor_high(ask.answer.descriptors[0]); /* out of the way of what the actions open */
-	sys_close(ask.answer.descriptors[0]);
-	if (descriptor < 0)
-		return -descriptor;
-	code = libc.posix_spawn_file_actions_addfchdir_np(actions, descriptor);
-	if (!code && !hold(actions, descriptor))
-		code = EMFILE;
-	if (code)
-		sys_close(descriptor);
-	return code;
-}
-
-int hook_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path)
-{
-	if (ask_passes(INTENT_READ, AT_FDCWD, path))
-		return libc.posix_spawn_file_actions_addchdir_np(actions, path);
-	return add_enter(actions, path);
-}
-
-int hook_posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int descriptor)
-{
-	return layer_owns(descriptor) ? EBADF : libc.posix_spawn_file_actions_addfchdir_np(actions, descriptor);
-}
-
-int hook_posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
-{
-	for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
-		if (__atomic_load_n(&held[i].actions, __ATOMIC_RELAXED) != actions)
-			continue;
-		sys_close(__atomic_exchange_n(&held[i].descriptor, -1, __ATOMIC_ACQUIRE));
-		__atomic_store_n(&held[i].actions, NULL, __ATOMIC_RELEASE);
-	}
-	return libc.posix_spawn_file_actions_destroy(actions);
 }

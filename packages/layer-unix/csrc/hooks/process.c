@@ -41,7 +41,7 @@ __attribute__((noinline)) static int exec_placed(int directory, const char *path
 	path = ask_place(&directory, path, room);
 	if (!path)
 		return -1;
-	image_announce(directory, path);
+	image_announce(directory, path, false);
 	WITH_LAYER(with, envp, libc.execve(path, argv, with));
 }
 
@@ -49,7 +49,7 @@ int hook_execve(const char *path, char *const argv[], char *const envp[])
 {
 	if (misplaced(AT_FDCWD, path))
 		return exec_placed(AT_FDCWD, path, argv, envp);
-	image_announce(AT_FDCWD, path);
+	image_announce(AT_FDCWD, path, false);
 	WITH_LAYER(with, envp, libc.execve(path, argv, with));
 }
 
@@ -62,7 +62,7 @@ int hook_execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	if (file && strchr(file, '/') && misplaced(AT_FDCWD, file))
 		return exec_placed(AT_FDCWD, file, argv, envp);
-	image_announce_named(file);
+	image_announce_named(file, false);
 	WITH_LAYER(with, envp, libc.execvpe(file, argv, with));
 }
 
@@ -73,7 +73,7 @@ int hook_execvp(const char *file, char *const argv[])
 
 int hook_fexecve(int descriptor, char *const argv[], char *const envp[])
 {
-	image_announce_open(descriptor);
+	image_announce_open(descriptor, false);
 	WITH_LAYER(with, envp, libc.fexecve(descriptor, argv, with));
 }
 
@@ -82,9 +82,9 @@ int hook_execveat(int directory, const char *path, char *const argv[], char *con
 	if (misplaced(directory, path) && !(flags & AT_SYMLINK_NOFOLLOW))
 		return exec_placed(directory, path, argv, envp);
 	if (path && !path[0])
-		image_announce_open(directory);
+		image_announce_open(directory, false);
 	else
-		image_announce(directory, path);
+		image_announce(directory, path, false);
 	/* By number, since older C libraries lack it. */
 	WITH_LAYER(with, envp, (int)libc.syscall(SYS_execveat, directory, path, argv, with, flags));
 }
@@ -141,7 +141,7 @@ __attribute__((noinline)) static int spawn_placed(pid_t *pid, const char *path,
 		errno = error;
 		return code;
 	}
-	image_announce(directory, path);
+	image_announce(directory, path, actions != NULL);
 	WITH_LAYER(with, envp, libc.posix_spawn(pid, path, actions, attributes, argv, with));
 }
 
@@ -150,7 +150,7 @@ int hook_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_action
 {
 	if (misplaced(AT_FDCWD, path))
 		return spawn_placed(pid, path, actions, attributes, argv, envp);
-	image_announce(AT_FDCWD, path);
+	image_announce(AT_FDCWD, path, actions != NULL);
 	WITH_LAYER(with, envp, libc.posix_spawn(pid, path, actions, attributes, argv, with));
 }
 
@@ -159,51 +159,20 @@ int hook_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actio
 {
 	if (file && strchr(file, '/') && misplaced(AT_FDCWD, file))
 		return spawn_placed(pid, file, actions, attributes, argv, envp);
-	image_announce_named(file);
+	image_announce_named(file, actions != NULL);
 	WITH_LAYER(with, envp, libc.posix_spawnp(pid, file, actions, attributes, argv, with));
 }
 
 int hook_pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	image_announce(AT_FDCWD, path);
+	image_announce(AT_FDCWD, path, actions != NULL);
 	WITH_LAYER(with, envp, libc.pidfd_spawn(pidfd, path, actions, attributes, argv, with));
 }
 
 int hook_pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	image_announce_named(file);
+	image_announce_named(file, actions != NULL);
 	WITH_LAYER(with, envp, libc.pidfd_spawnp(pidfd, file, actions, attributes, argv, with));
-}
-
-/* A number of ours isn't open for the program, and closing such a number is no error of a spawn. */
-int hook_posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int descriptor)
-{
-	return layer_owns(descriptor) ? 0 : libc.posix_spawn_file_actions_addclose(actions, descriptor);
-}
-
-/*
- * closefrom would take the layer's descriptors from the child. Below each of them the numbers are closed one by one,
- * as far as any is open and well beyond, for those that are opened before the spawn. (Closing a number that isn't open
- * is no error of a spawn.)
- */
-int hook_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first)
-{
-	enum { MARGIN = 1024 };
-	unsigned own[2], from = (unsigned)first;
-	int count = first < 0 ? 0 : layer_descriptors(from, own);
-	for (int i = 0; i < count; i++) {
-		unsigned end = own[i];
-		while (end > from && sys_fcntl((int)end - 1, F_GETFD, 0) < 0)
-			end--;
-		end = own[i] - end < MARGIN ? own[i] : end + MARGIN;
-		for (; from < end; from++) {
-			int code = libc.posix_spawn_file_actions_addclose(actions, (int)from);
-			if (code)
-				return code;
-		}
-		from = own[i] + 1;
-	}
-	return libc.posix_spawn_file_actions_addclosefrom_np(actions, count ? (int)from : first);
 }

@@ -5,6 +5,8 @@
 #include "files.h"
 #include "hook.h"
 
+#include <sys/resource.h>
+
 /* ---- content for those who don't call us */
 
 enum { FETCHED = 64 << 20 }; /* the most that is fetched of a file read by request, whose size nobody knows */
@@ -80,19 +82,39 @@ int settle(int descriptor)
 }
 
 /* Where it fails, a descriptor that can't be read takes its place: an error is better than bytes that aren't there. */
-void settle_standard_input(void)
+static void settle_surely(int descriptor)
 {
 	int error = errno;
-	if (settle(STDIN_FILENO) != 0) {
-		long none = sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
+	if (settle(descriptor) != 0) {
+		long flags = sys_fcntl(descriptor, F_GETFD, 0), none = sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
 		if (none >= 0) {
-			sys_call3(SYS_dup3, none, STDIN_FILENO, 0);
+			sys_call3(SYS_dup3, none, descriptor, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
 			sys_close((int)none);
 		} else {
-			sys_close(STDIN_FILENO);
+			sys_close(descriptor);
 		}
 	}
 	errno = error;
+}
+
+void settle_standard_input(void)
+{
+	settle_surely(STDIN_FILENO);
+}
+
+/* The numbers are tried one by one: without /proc, memory or a stack to speak of, as a vfork child has to. */
+void settle_inherited(bool passed_on)
+{
+	enum { MOST = 1 << 16 };
+	struct rlimit limit = {.rlim_cur = 0};
+	if (layer.shared && !__atomic_load_n(&layer.shared->watched, __ATOMIC_RELAXED))
+		return;
+	sys_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
+	for (int descriptor = 0; descriptor < MOST && (rlim_t)descriptor < limit.rlim_cur; descriptor++) {
+		long flags = sys_fcntl(descriptor, F_GETFD, 0);
+		if (flags >= 0 && (passed_on || !(flags & FD_CLOEXEC)))
+			settle_surely(descriptor);
+	}
 }
 
 /* ---- streams */

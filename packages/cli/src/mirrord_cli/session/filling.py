@@ -217,8 +217,11 @@ class Filling:
 
     def _look_ahead(self, known: int, effects: list[Effect]) -> None:
         """Fetch on if a sequential reader, who may read up to `known` unasked, could outrun what comes."""
+        behind = self.there.around(known - 1) if known else None
+        if behind is None or (behind[0] and known - behind[0] <= CLOSE_BY):
+            return  # whether it is one isn't known yet
         end = self._comes_until(known)
-        if end < self.size and end - known < WINDOW // 2 and not self.failed and self.there.around(end) is None:
+        if end < self.size and end - known < self._reach(known) // 2 and not self.failed and not self.there.around(end):
             self._fetch(end, end + 1, effects)
 
     def _fetch(self, start: int, wanted: int, effects: list[Effect]) -> None:
@@ -236,6 +239,6 @@ class Filling:
     def _reach(self, start: int) -> int:
         """Return how far to fetch: the further, the longer the reader has read on without a jump."""
         behind = self.there.around(start - 1) if start else None
-        if start == 0 or (behind is None and self._comes_until(start - 1) >= start) or (behind and behind[0] == 0):
-            return WINDOW
-        return min(WINDOW, max(CLOSE_BY, 2 * (start - behind[0]))) if behind else CLOSE_BY
+        if behind is None:
+            return CLOSE_BY if start and self._comes_until(start - 1) < start else WINDOW
+        return min(WINDOW, max(CLOSE_BY, 2 * (start - behind[0]))) if behind[0] else WINDOW

@@ -1,6 +1,6 @@
 """Directories that lead to what is this machine's. Where the target has no such directory, it is this machine's too.
 
-A program under `/work` whose working directory and files are local looks at `/work` as well: Node does so for each
+A program under `/code` whose working directory and files are local looks at `/code` as well: Node does so for each
 folder above its script. The target is asked first, since it may have that directory, and more in it. No I/O.
 """
 

@@ -260,8 +260,8 @@ class Machine:
             self._facts.learn_stat(path, found, outcome.mark, follow=follow)
             self._go_on(channel, found, then)
 
-        self._questions.ask(StatPath(path, follow), told)
-        self._looking.missed(path)
+        if self._questions.ask(StatPath(path, follow), told):
+            self._looking.missed(path)
 
     def _go_on(self, channel: int, found: str | Stat, then: Callable[[Stat], None]) -> None:
         if isinstance(found, str):

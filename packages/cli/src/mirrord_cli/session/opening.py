@@ -164,8 +164,8 @@ class Opening:
             self._facts.learn_stat(path, opened.stat, outcome.mark, follow=follow)
             self._take(channel, path, outcome, opened)
 
-        self._questions.ask(Open(path, flags, CONTENT, HEAD), then)
-        self._looking.missed(path)
+        if self._questions.ask(Open(path, flags, CONTENT, HEAD), then):
+            self._looking.missed(path)
 
     def _take(self, channel: int, path: bytes, told: Told, opened: Opened) -> None:
         """Hand out what the agent opened."""

@@ -70,18 +70,23 @@ class Questions:
         self.lost = False
         """Whether the agent is gone."""
 
-    def ask(self, request: Request, then: Then, most: int | None = None) -> None:
-        """Ask, or wait with those who asked the same; `then` is called with the outcome, at once if the agent is gone."""
+    def ask(self, request: Request, then: Then, most: int | None = None) -> bool:
+        """Ask, or wait with those who asked the same; return whether it is a new question.
+
+        `then` is called with the outcome, at once if the agent is gone.
+        """
         if self.lost:
             then(Refused(LOST))
-            return
+            return False
         number = self._asked.get(request)
+        new = number is None
         if number is None:
             self._number += 1
             number = self._asked[request] = self._number
             self._pending[number] = _Pending(request, self._begin())
             self._actions.append(Ask(number, request, most))
         self._pending[number].waiting.append(then)
+        return new
 
     def answered(self, number: int, answer: Answer, data: bytes) -> None:
         """Note the good answer to a question."""

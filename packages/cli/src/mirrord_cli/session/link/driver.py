@@ -105,17 +105,15 @@ class Links:
     def _take(self, data: bytes, fds: Sequence[int], flags: int) -> bool:
         """Hand a packet on; False: it is no question."""
         if len(fds) == 1 and not flags & CUT:
-            try:
-                request = decode_layer_request(data[:LAYER_REQUEST_SIZE])
-            except (RemoteProtocolError, struct.error):
-                request = None
-            payload = data[LAYER_REQUEST_SIZE:]
-            if request is not None and request.payload == len(payload):
+            request, channel = _request(data), _socket(fds[0])
+            if request is not None and channel is not None:
                 self._number += 1
-                self._channels[self._number] = socket.socket(*CHANNEL, fds[0])
+                self._channels[self._number] = channel
                 self.questions += 1
-                self._asked(self._number, request, payload)
+                self._asked(self._number, request, data[LAYER_REQUEST_SIZE:])
                 return True
+            if channel is not None:
+                channel.detach()
         for fd in fds:
             os.close(fd)
         # No descriptor was left for the channel: no fault of theirs.
@@ -172,7 +170,7 @@ class Links:
             if self._links:
                 self._idle = trio.Event()
                 await self._idle.wait()
-            elif table.is_used:
+            elif table.is_used():
                 await trio.sleep(PATIENCE)
             else:
                 return
@@ -183,6 +181,21 @@ def hung_up(link: socket.socket | int) -> bool:
     poll = select.poll()
     poll.register(link, select.POLLRDHUP)
     return bool(poll.poll(0))
+
+
+def _request(data: bytes) -> LayerRequest | None:
+    try:
+        request = decode_layer_request(data[:LAYER_REQUEST_SIZE])
+    except RemoteProtocolError:
+        return None
+    return request if request.payload == len(data) - LAYER_REQUEST_SIZE else None
+
+
+def _socket(fd: int) -> socket.socket | None:
+    try:
+        return socket.socket(*CHANNEL, fd)
+    except OSError:
+        return None
 
 
 def _descriptors(ancillary: Sequence[tuple[int, int, bytes]]) -> list[int]:

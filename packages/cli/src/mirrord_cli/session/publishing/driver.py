@@ -34,7 +34,6 @@ class SharedMemory:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return fd
 
-    @property
     def is_used(self) -> bool:
         """Whether anyone has a descriptor that was handed out, or a mapping of one."""
         try:

@@ -1,0 +1,19 @@
+"""Each action that the machine can want is one that the performer carries out."""
+
+from __future__ import annotations
+
+import typing
+
+from mirrord_cli.session import actions
+from mirrord_cli.session.performer import driver
+
+
+def test_each_action_is_carried_out() -> None:
+    with open(driver.__file__, encoding="utf-8") as file:
+        source = file.read()
+    wanted = {action.__name__ for action in typing.get_args(actions.Action)}
+
+    assert len(wanted) == 12
+    assert {
+        name for name in wanted if f"            {name}: " not in source and f"{name}: self._asker" not in source
+    } == set()
