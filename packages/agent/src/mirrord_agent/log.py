@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import TracebackType
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -29,6 +29,6 @@ class Log:
             return
         if exc_info is not None:
             values["exception"] = "".join(traceback.format_exception(*exc_info)).rstrip()
-        now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         line = self._context | values | {"event": event, "level": level, "timestamp": now}
         print(json.dumps(line), file=sys.stderr, flush=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
@@ -16,7 +15,7 @@ import trio
 from mirrord_protocol.connection import Action, Answered, ChangedReceived, DataReceived, Over, Welcomed
 from mirrord_protocol.driver import Driver
 from mirrord_protocol.failure import ConnectionLost, RemoteError, RemoteProtocolError
-from mirrord_protocol.session_end import SessionEnd
+from mirrord_protocol.session_end import SessionEnd, Statistics
 from mirrord_protocol.values import (
     NO_FLAGS,
     Answer,
@@ -53,18 +52,6 @@ __all__ = [
 GOODBYE = Failure(FailureKind.GONE, None, "the session has ended")
 A = TypeVar("A", bound=Answer)
 Sink = Callable[[Sequence[bytes | memoryview]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What a connection has done so far."""
-
-    round_trips: int
-    """Requests asked."""
-    sent_frames: int
-    sent_bytes: int
-    received_frames: int
-    received_bytes: int
 
 
 class _Call:
@@ -109,8 +96,7 @@ class _Session:
         self.welcomed = trio.Event()
         """Set at the latest when the connection is over."""
         self._calls: dict[int, _Call] = {}
-        self._poured: dict[int, _Call] = {}
-        """Those with a sink, for which something came just now."""
+        self._poured: dict[int, _Call] = {}  # those with a sink for which something came just now
 
     @property
     def reason(self) -> Failure:
@@ -179,7 +165,6 @@ class _Session:
             del self._calls[id_]
 
     def _settle(self) -> None:
-        """Let what came at once go to the sinks at once."""
         while self._poured:
             id_, call = self._poured.popitem()
             self.pour(id_, call)
@@ -228,18 +213,9 @@ class DataStream:
                 raise StopAsyncIteration
             call.check()
             await call.wait()
-        return self.take()
-
-    def take(self) -> bytes | memoryview:
-        """Return the next chunk, which must have arrived (`ready`); raises IndexError otherwise."""
-        chunk = self._call.chunks.popleft()
+        chunk = call.chunks.popleft()
         self._session.took(self.id, len(chunk))
         return chunk
-
-    @property
-    def ready(self) -> bool:
-        """Whether a chunk has arrived that wasn't taken."""
-        return bool(self._call.chunks)
 
     @property
     def ended(self) -> bool:
@@ -247,10 +223,9 @@ class DataStream:
         return self._call.ended
 
     async def pour_into(self, sink: Sink) -> None:
-        """Have the rest of the stream handed to `sink` the moment it comes, and return at the end.
+        """Have the rest handed to `sink` the moment it comes, and return at the end; raises what iterating raises.
 
-        The sink is called by whoever reads the connection, with all chunks that came at once: it must not wait, and
-        keeps no chunk. Raises what iterating raises, after the sink got what arrived before.
+        The sink is called by whoever reads the connection, with all chunks that came at once: it must not wait.
         """
         call = self._call
         call.sink = sink
@@ -262,7 +237,9 @@ class DataStream:
 
     async def receive_all(self) -> bytes:
         """Take all chunks up to the stream's end, as one."""
-        return b"".join([chunk async for chunk in self])
+        chunks: list[bytes | memoryview] = []
+        await self.pour_into(chunks.extend)
+        return b"".join(chunks)
 
     def close(self) -> None:
         """Want no more of it. For the stream of a `read`; an open file's is closed with the file."""
@@ -330,14 +307,7 @@ class Client:
 
     def statistics(self) -> Statistics:
         """Return what the connection has done so far."""
-        connection = self._session.connection
-        return Statistics(
-            round_trips=connection.asked,
-            sent_frames=connection.lanes.number,
-            sent_bytes=connection.lanes.sent_bytes,
-            received_frames=connection.received_frames,
-            received_bytes=connection.received_bytes,
-        )
+        return self._session.connection.statistics()
 
     async def wait_lost(self) -> Failure:
         """Return when the agent is gone, with the reason."""

@@ -150,10 +150,7 @@ class Driver:
                 if self._work.is_set():
                     self._work = trio.Event()
                 if self._socket is not None:
-                    while not self._write_at_once():
-                        if self._broken:
-                            raise trio.BrokenResourceError from self._broken
-                        await trio.lowlevel.wait_writable(self._socket)
+                    await self._write_all(self._socket)
                 elif pieces := connection.pull(trio.current_time()):
                     await stream.send_all(b"".join(pieces))
                     self._tell_drained()
@@ -168,6 +165,12 @@ class Driver:
             connection.fall()
             self._end(Failure(FailureKind.GONE, None, f"the connection broke: {error.__cause__ or error}"))
         self._flushed.set()
+
+    async def _write_all(self, socket: trio.socket.SocketType) -> None:
+        while not self._write_at_once():
+            if self._broken:
+                raise trio.BrokenResourceError from self._broken
+            await trio.lowlevel.wait_writable(socket)
 
     def _write_at_once(self) -> bool:
         """Write as much as the socket takes without waiting, piece by piece; whether nothing is left."""

@@ -6,7 +6,7 @@ Written by hand: a logging library takes longer to load than all else that a ses
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TextIO
 
 
@@ -30,6 +30,6 @@ class Log:
         self._write("error", event, values)
 
     def _write(self, level: str, event: str, values: dict[str, str | int]) -> None:
-        now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         line = self._context | values | {"event": event, "level": level, "timestamp": now}
         self._file.write(json.dumps(line) + "\n")

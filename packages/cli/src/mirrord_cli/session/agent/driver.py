@@ -103,4 +103,7 @@ class _Process:
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         finally:
             os.close(descriptor)
+        self._reap()
+
+    def _reap(self) -> None:
         self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])

@@ -32,7 +32,6 @@ from mirrord_protocol.values import (
 )
 
 
-
 class TooLong(Exception):
     """A listing is longer than was wanted."""
 

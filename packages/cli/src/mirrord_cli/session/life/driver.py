@@ -61,9 +61,7 @@ async def _run(settings: Settings, spawned: Spawned, link: int, status: int) -> 
             nursery.cancel_scope.cancel()
 
 
-async def _live(
-    settings: Settings, spawned: Spawned, inherited: socket.socket, teller: _Teller, log: Log
-) -> None:
+async def _live(settings: Settings, spawned: Spawned, inherited: socket.socket, teller: _Teller, log: Log) -> None:
     """Live from the agent's start to the last program's end."""
     limit = _raise_limit()
     with ExitStack() as stack:
