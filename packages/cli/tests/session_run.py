@@ -25,6 +25,8 @@ from mirrord_cli.session.settings import EnvironmentRules, FileRules, Settings
 from mirrord_protocol.values import LayerOperation
 from session_layer import Got, ask
 
+HERE = str(Path(__file__).parent)
+"""Where programs that tests start find these modules."""
 AGENT = (sys.executable, "-P", "-m", "mirrord_agent")
 
 

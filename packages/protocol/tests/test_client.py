@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -177,16 +177,44 @@ def test_small_chunks_do_not_keep_large_buffers() -> None:
     assert [type(chunk) for chunk in play(Service({b"/f": b"x" * 10}), block)] == [bytes]
 
 
-def test_chunks_can_be_taken_without_waiting() -> None:
+def test_what_comes_is_poured_at_once() -> None:
+    async def block(client: Client) -> None:
+        stream = (await client.open(b"/big", head=0)).read(0, len(BIG))
+        poured: list[bytes] = []
+        await stream.pour_into(lambda chunks: poured.append(b"".join(chunks)))
+        assert b"".join(poured) == BIG
+        assert stream.ended
+
+    play(Service({b"/big": BIG}), block)
+
+
+def test_pouring_begins_with_what_came_before() -> None:
     async def block(client: Client) -> None:
         data = (await client.open(b"/f")).data
         while not data.ended:
             await client.stat(b"/f")
-        assert (data.ready, data.take()) == (True, b"xyz")
-        with pytest.raises(IndexError):
-            data.take()
+        poured: list[bytes | memoryview] = []
+        await data.pour_into(poured.extend)
+        assert poured == [b"xyz"]
 
     play(Service({b"/f": b"xyz"}), block)
+
+
+def test_a_sink_may_close_its_stream() -> None:
+    async def block(client: Client) -> None:
+        stream = (await client.open(b"/big", head=0)).read(0, len(BIG))
+        poured: list[int] = []
+
+        def sink(chunks: Sequence[bytes | memoryview]) -> None:
+            poured.append(len(chunks))
+            stream.close()
+
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.pour_into(sink)
+        assert len(poured) == 1
+        assert (await client.stat(b"/big")).size == len(BIG)
+
+    play(Service({b"/big": BIG}), block)
 
 
 # ---------------------------------------------------------------------------------------------- cancellation

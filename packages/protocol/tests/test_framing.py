@@ -22,7 +22,9 @@ from mirrord_protocol.framing import (
 u64 = st.integers(0, 2**64 - 1)
 frames = st.builds(
     Frame, st.just(Kind.DATA), st.just(Lane.BULK), u64, u64, u64, st.binary(max_size=99), st.booleans()
-) | (st.builds(Frame, st.just(Kind.MESSAGE), st.sampled_from(Lane), u64, u64, u64, st.binary(max_size=99)))
+) | st.builds(
+    Frame, st.just(Kind.MESSAGE), st.sampled_from(Lane), u64, u64, u64, st.binary(max_size=99), st.just(value=False)
+)
 
 
 def wire(*sent: Frame) -> bytes:

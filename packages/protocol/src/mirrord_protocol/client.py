@@ -6,9 +6,8 @@ Ids, credit and order are session_end.py's business, bytes driver.py's. The coun
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
@@ -16,7 +15,7 @@ import trio
 from mirrord_protocol.connection import Action, Answered, ChangedReceived, DataReceived, Over, Welcomed
 from mirrord_protocol.driver import Driver
 from mirrord_protocol.failure import ConnectionLost, RemoteError, RemoteProtocolError
-from mirrord_protocol.session_end import SessionEnd
+from mirrord_protocol.session_end import SessionEnd, Statistics
 from mirrord_protocol.values import (
     NO_FLAGS,
     Answer,
@@ -52,18 +51,7 @@ __all__ = [
 
 GOODBYE = Failure(FailureKind.GONE, None, "the session has ended")
 A = TypeVar("A", bound=Answer)
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What a connection has done so far."""
-
-    round_trips: int
-    """Requests asked."""
-    sent_frames: int
-    sent_bytes: int
-    received_frames: int
-    received_bytes: int
+Sink = Callable[[Sequence[bytes | memoryview]], None]
 
 
 class _Call:
@@ -74,6 +62,7 @@ class _Call:
         self.failure: Failure | None = None
         self.lost: Failure | None = None
         self.chunks: deque[bytes | memoryview] = deque()
+        self.sink: Sink | None = None
         self.ended = False
         self.changed = False
         self.closed = False
@@ -102,11 +91,12 @@ class _Session:
     def __init__(self, stream: trio.abc.Stream, hello: Hello) -> None:
         self.connection = SessionEnd(trio.current_time())
         self.connection.say_hello(hello)
-        self.driver = Driver(stream, self.connection, self._act)
+        self.driver = Driver(stream, self.connection, self._act, settle=self._settle)
         self.welcome: Welcome | None = None
         self.welcomed = trio.Event()
         """Set at the latest when the connection is over."""
         self._calls: dict[int, _Call] = {}
+        self._poured: dict[int, _Call] = {}  # those with a sink for which something came just now
 
     @property
     def reason(self) -> Failure:
@@ -149,9 +139,15 @@ class _Session:
         match action:
             case DataReceived(id_, data, end, last):
                 call = self._calls[id_]
-                if data:
-                    call.chunks.append(_own(data))
                 call.ended = end
+                if call.sink is not None:
+                    if data:
+                        call.chunks.append(data)
+                    self._poured[id_] = call
+                    if not end:
+                        return
+                elif data:
+                    call.chunks.append(_own(data))
             case Answered(id_, answer, last):
                 call = self._calls[id_]
                 if isinstance(answer, Failure):
@@ -167,6 +163,18 @@ class _Session:
         call.wake()
         if last:
             del self._calls[id_]
+
+    def _settle(self) -> None:
+        while self._poured:
+            id_, call = self._poured.popitem()
+            self.pour(id_, call)
+
+    def pour(self, id_: int, call: _Call) -> None:
+        if call.chunks and call.sink is not None and not call.closed:
+            chunks = list(call.chunks)
+            call.chunks.clear()
+            self.took(id_, sum(map(len, chunks)))
+            call.sink(chunks)
 
     def _act_for_all(self, action: Action) -> None:
         match action:
@@ -205,27 +213,33 @@ class DataStream:
                 raise StopAsyncIteration
             call.check()
             await call.wait()
-        return self.take()
-
-    def take(self) -> bytes | memoryview:
-        """Return the next chunk, which must have arrived (`ready`); raises IndexError otherwise."""
-        chunk = self._call.chunks.popleft()
+        chunk = call.chunks.popleft()
         self._session.took(self.id, len(chunk))
         return chunk
-
-    @property
-    def ready(self) -> bool:
-        """Whether a chunk has arrived that wasn't taken."""
-        return bool(self._call.chunks)
 
     @property
     def ended(self) -> bool:
         """Whether all of the stream has arrived, well ended."""
         return self._call.ended
 
+    async def pour_into(self, sink: Sink) -> None:
+        """Have the rest handed to `sink` the moment it comes, and return at the end; raises what iterating raises.
+
+        The sink is called by whoever reads the connection, with all chunks that came at once: it must not wait.
+        """
+        call = self._call
+        call.sink = sink
+        self._session.pour(self.id, call)
+        await trio.lowlevel.checkpoint()
+        while not call.ended:
+            call.check()
+            await call.wait()
+
     async def receive_all(self) -> bytes:
         """Take all chunks up to the stream's end, as one."""
-        return b"".join([chunk async for chunk in self])
+        chunks: list[bytes | memoryview] = []
+        await self.pour_into(chunks.extend)
+        return b"".join(chunks)
 
     def close(self) -> None:
         """Want no more of it. For the stream of a `read`; an open file's is closed with the file."""
@@ -293,14 +307,7 @@ class Client:
 
     def statistics(self) -> Statistics:
         """Return what the connection has done so far."""
-        connection = self._session.connection
-        return Statistics(
-            round_trips=connection.asked,
-            sent_frames=connection.lanes.number,
-            sent_bytes=connection.lanes.sent_bytes,
-            received_frames=connection.received_frames,
-            received_bytes=connection.received_bytes,
-        )
+        return self._session.connection.statistics()
 
     async def wait_lost(self) -> Failure:
         """Return when the agent is gone, with the reason."""

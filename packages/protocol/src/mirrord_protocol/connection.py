@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import FIRST_LIMIT, MESSAGE_LIMIT, Frame, FrameReader, Kind, Lane
@@ -85,8 +86,9 @@ class Answered:
     """Nothing more will come of this id."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataReceived:
+class DataReceived(NamedTuple):
+    """To the session. A tuple, since thousands are made in a second."""
+
     id: int
     data: bytes | memoryview
     end: bool
@@ -126,7 +128,7 @@ Action = (
 # ---------------------------------------------------------------------------------------------- states
 
 
-class State(enum.Enum):
+class State(enum.IntEnum):
     START = enum.auto()
     """Nothing was said."""
     HELLO = enum.auto()
@@ -135,7 +137,7 @@ class State(enum.Enum):
     OVER = enum.auto()
 
 
-class Role(enum.Enum):
+class Role(enum.IntEnum):
     SESSION = enum.auto()
     AGENT = enum.auto()
 
@@ -154,7 +156,8 @@ NEXT: dict[tuple[State, Role, type], State] = {
     **{(state, role, Goodbye): State.OVER for state in (State.START, State.HELLO, State.OPEN) for role in Role},
 }
 """Who may say what in which state, and the state after it. What isn't here breaks the protocol."""
-ACK = encode_message(Ack())
+_ACK = Ack()
+ACK = encode_message(_ACK)
 
 
 class Connection:
@@ -224,7 +227,7 @@ class Connection:
         if frame.acknowledged > self._acknowledged:
             self._acknowledged = frame.acknowledged
             self.lanes.pace.acknowledged(frame.acknowledged, now)
-        if frame.payload != ACK or frame.kind == Kind.DATA:  # an acknowledgement isn't acknowledged by itself
+        if frame.kind == Kind.DATA or frame.payload != ACK:  # an acknowledgement isn't acknowledged by itself
             self._unacknowledged_frames += 1
             self._unacknowledged_bytes += len(frame.payload)
             if self._ack_at is None:
@@ -236,7 +239,7 @@ class Connection:
                 raise RemoteProtocolError("data in the wrong lane, of no id, or before `welcome`")
             self._take_data(frame, actions)
             return
-        message = decode_message(frame.payload)
+        message = _ACK if frame.payload == ACK else decode_message(frame.payload)
         self.state = self._after(self.peer, message, RemoteProtocolError)
         match message:
             case Ping(number):

@@ -7,6 +7,7 @@ It decides nothing: bytes and the time go into the machine of connection.py, and
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 
 import trio
@@ -17,12 +18,22 @@ from mirrord_protocol.values import Failure, FailureKind
 
 RECEIVE = 256 << 10
 """Bytes asked of the stream at once; a data frame's payload is a view into them."""
+MOST_PIECES = 1000
+"""The kernel takes no more at once."""
 FLUSH = 2.0
 """Seconds that the last frames get to leave, and the other side's last frames to arrive."""
 
 
 class Driver:
-    """Carries one connection; `act` is called with each action, in order, and must not wait. The last one is Over."""
+    """Carries one connection.
+
+    Args:
+        stream: What it goes over.
+        connection: This side's end.
+        act: Called with each action, in order; must not wait. The last one is Over.
+        drained: Called with the ids of which bulk frames have left.
+        settle: Called after the last of the actions that came at once.
+    """
 
     def __init__(
         self,
@@ -30,14 +41,19 @@ class Driver:
         connection: Connection,
         act: Callable[[Action], None],
         drained: Callable[[set[int]], None] | None = None,
+        settle: Callable[[], None] | None = None,
     ) -> None:
         self.failure: Failure | None = None
         """Why the connection is over."""
         self.refused = False
         self._stream = stream
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
+        self._unsent: list[bytes | memoryview] = []  # of a batch that the socket has taken a part of
+        self._broken: OSError | None = None
         self._connection = connection
         self._act = act
         self._drained = drained
+        self._settle = settle
         self._over = trio.Event()
         self._flushed = trio.Event()
         self._work = trio.Event()
@@ -112,13 +128,16 @@ class Driver:
                 self._end(action.failure)
             else:
                 self._act(action)
+        if self._settle is not None:
+            self._settle()
 
     async def _read(self) -> None:
         connection = self._connection
         while not connection.over:
             self.carry_out(await self.receive())
             if connection.wants_to_send(trio.current_time()):
-                self.wake()
+                if self._socket is None or self._sleep is None or not self._write_at_once():
+                    self.wake()
             elif self._sleep is not None and (connection.ack_at or math.inf) < self._sleep.deadline:
                 self._sleep.deadline = connection.ack_at or math.inf
             if self._rest is not None and connection.deadline < self._rest.deadline:
@@ -130,15 +149,15 @@ class Driver:
             while True:
                 if self._work.is_set():
                     self._work = trio.Event()
-                pieces = connection.pull(trio.current_time())
-                if pieces:
+                if self._socket is not None:
+                    await self._write_all(self._socket)
+                elif pieces := connection.pull(trio.current_time()):
                     await stream.send_all(b"".join(pieces))
-                    if self._drained and (drained := connection.lanes.take_drained()):
-                        self._drained(drained)
-                elif connection.over:
+                    self._tell_drained()
+                    continue
+                if connection.over:
                     break
-                else:
-                    await self._wait_for_work()
+                await self._wait_for_work()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             connection.lanes.clear()
             with trio.move_on_after(FLUSH):  # what they said last, and why, may still arrive
@@ -146,6 +165,34 @@ class Driver:
             connection.fall()
             self._end(Failure(FailureKind.GONE, None, f"the connection broke: {error.__cause__ or error}"))
         self._flushed.set()
+
+    async def _write_all(self, socket: trio.socket.SocketType) -> None:
+        while not self._write_at_once():
+            if self._broken:
+                raise trio.BrokenResourceError from self._broken
+            await trio.lowlevel.wait_writable(socket)
+
+    def _write_at_once(self) -> bool:
+        """Write as much as the socket takes without waiting, piece by piece; whether nothing is left."""
+        assert self._socket is not None
+        try:
+            while True:
+                if not self._unsent:
+                    self._unsent = self._connection.pull(trio.current_time())
+                    self._tell_drained()
+                    if not self._unsent:
+                        return True
+                sent = os.writev(self._socket.fileno(), self._unsent[:MOST_PIECES])
+                self._unsent = _rest(self._unsent, sent)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._broken = error
+        return False
+
+    def _tell_drained(self) -> None:
+        if self._drained and (drained := self._connection.lanes.take_drained()):
+            self._drained(drained)
 
     async def _wait_for_work(self) -> None:
         with trio.CancelScope(deadline=self._connection.ack_at or math.inf) as self._sleep:
@@ -160,3 +207,12 @@ class Driver:
             self.carry_out(connection.tick(trio.current_time()))
             if connection.wants_to_send(trio.current_time()):
                 self.wake()
+
+
+def _rest(pieces: list[bytes | memoryview], sent: int) -> list[bytes | memoryview]:
+    """Return what is left of pieces of which so many bytes were sent."""
+    for index, piece in enumerate(pieces):
+        if sent < len(piece):
+            return [memoryview(piece)[sent:], *pieces[index + 1 :]]
+        sent -= len(piece)
+    return []

@@ -143,6 +143,6 @@ class Lanes:
         end: bool = False,
     ) -> None:
         self.number += 1
-        frame = encode_frame(Frame(kind, lane, self.number, acknowledged, id_, payload, end))
-        self.sent_bytes += sum(map(len, frame))
-        pieces += frame
+        frame = Frame(kind, lane, self.number, acknowledged, id_, payload, end)
+        self.sent_bytes += frame.size
+        pieces += encode_frame(frame)

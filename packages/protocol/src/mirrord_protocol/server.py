@@ -51,16 +51,18 @@ class Reply:
 
     async def send(self, data: bytes | memoryview) -> None:
         """Send data of the stream, as the session grants credit. `data` must not be changed afterwards."""
-        await trio.lowlevel.checkpoint()
-        view = memoryview(data)
+        view, waited = memoryview(data), False
         while view and self.alive:
             room = self._connection.room(self._id)
             if not room:
                 await self._server.wait_for_room(self._id)
+                waited = True
                 continue
             self._connection.send(self._id, view[:room])
             self._server.driver.wake()
             view = view[room:]
+        if not waited:
+            await trio.lowlevel.checkpoint()
 
     def end(self, data: bytes | memoryview = b"") -> None:
         """End the stream well; `data` goes with it if there is credit for it, else LocalProtocolError is raised."""

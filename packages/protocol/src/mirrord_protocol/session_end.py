@@ -6,6 +6,7 @@ Its counterpart is agent_end.py; what both share is in connection.py and ids.py.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from mirrord_protocol.connection import (
     Action,
@@ -45,6 +46,18 @@ FIRST_WINDOW = 64 << 10
 """Bytes granted at once to a stream that was opened without credit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a connection has done so far."""
+
+    round_trips: int
+    """Requests asked."""
+    sent_frames: int
+    sent_bytes: int
+    received_frames: int
+    received_bytes: int
+
+
 class SessionEnd(Connection):
     """The asking end."""
 
@@ -59,6 +72,16 @@ class SessionEnd(Connection):
         self._requests = FIRST_REQUESTS
         self._ids: dict[int, Id] = {}
         self._held: deque[int] = deque()  # ids of requests; below 0, of handles to be closed behind them
+
+    def statistics(self) -> Statistics:
+        """Return what the connection has done so far."""
+        return Statistics(
+            round_trips=self.asked,
+            sent_frames=self.lanes.number,
+            sent_bytes=self.lanes.sent_bytes,
+            received_frames=self.received_frames,
+            received_bytes=self.received_bytes,
+        )
 
     def say_hello(self, hello: Hello) -> None:
         """Begin."""

@@ -15,7 +15,7 @@ from mirrord_agent.files.walk.machine import os_error
 from mirrord_agent.kernel.layouts import MEMORY, PSEUDO, TRUE_SIZES
 from mirrord_protocol.values import FileSystem, Form, OpenFlag, Stat
 
-CHUNK = 1 << 17
+CHUNK = 1 << 18
 """Bytes that are read at once."""
 ENTRIES = 256
 """Entries of a listing whose stats are taken at once."""

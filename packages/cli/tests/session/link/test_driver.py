@@ -19,6 +19,7 @@ from mirrord_cli.session.publishing.driver import SharedMemory
 from mirrord_protocol.messages import encode_layer_reply, encode_layer_request
 from mirrord_protocol.values import LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from session_layer import begin, channel_pair, finish
+from session_run import HERE
 
 STAT = LayerOperation.STAT
 DONE = encode_layer_reply(LayerReply(LayerOutcome.DONE, payload=2))
@@ -263,9 +264,8 @@ def test_no_descriptor_left_for_a_connection() -> None:
         "async def run(): await Kit().run(block)\n"
         "trio.run(run)\n"
     )
-    tests = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
-    done = subprocess.run([sys.executable, "-c", program, tests], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program, HERE], capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")
 

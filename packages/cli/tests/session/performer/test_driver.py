@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mirrord_protocol.values import LayerForm, LayerOperation
 from session_layer import ask
-from session_run import round_trips, session
+from session_run import HERE, round_trips, session
 
 OPEN, STAT, LIST, ENTER = LayerOperation.OPEN, LayerOperation.STAT, LayerOperation.LIST, LayerOperation.ENTER
 
@@ -88,10 +88,9 @@ def test_few_descriptors(tmp_path: Path) -> None:
     for number in range(150):
         (tmp_path / "srv" / f"d{number}").mkdir(parents=True)
         (tmp_path / "srv" / str(number)).write_text(str(number))
-    tests = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
     done = subprocess.run(
-        [sys.executable, "-c", FEW, tests, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", FEW, HERE, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert (done.returncode, done.stderr) == (0, "")

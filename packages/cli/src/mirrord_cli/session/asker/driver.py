@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import trio
@@ -30,9 +30,6 @@ from mirrord_protocol.values import (
     RealPath,
     StatPath,
 )
-
-CHUNKS = 64
-"""So many are written at once."""
 
 
 class TooLong(Exception):
@@ -180,17 +177,22 @@ class Asker:
 
     async def _fetch(self, action: AskRange, stream: DataStream) -> None:
         at, failed = action.read.offset, False
-        try:
-            async for chunk in stream:
-                chunks = [chunk]
-                while stream.ready and len(chunks) < CHUNKS:
-                    chunks.append(stream.take())
+
+        def take(chunks: Sequence[bytes | memoryview]) -> None:
+            nonlocal at, failed
+            try:
                 size = self._stand_ins.write(action.stand_in, at, chunks)
-                if not size:
-                    break
+            except OSError:
+                size, failed = 0, True
+            if size:
                 at += size
                 self._perform(self._machine.arrived(action.fetch, size))
-        except (RemoteError, ConnectionLost, OSError):
+            else:
+                stream.close()
+
+        try:
+            await stream.pour_into(take)
+        except (RemoteError, ConnectionLost):
             failed = True
         except trio.ClosedResourceError:
             pass  # stopped

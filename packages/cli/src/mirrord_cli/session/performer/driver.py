@@ -31,12 +31,13 @@ from mirrord_cli.session.actions import (
     Release,
     StopRange,
 )
-from mirrord_cli.session.agent.driver import AgentFailed
 from mirrord_cli.session.asker.driver import Asker
 from mirrord_cli.session.cache import Cache
 from mirrord_cli.session.facts import Facts
+from mirrord_cli.session.failed import SessionFailed
 from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.link.driver import Links
+from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.prefixes import derive_prefixes
 from mirrord_cli.session.publishing.driver import SharedMemory
@@ -67,7 +68,7 @@ class Performer:
         log: Where events are logged.
     """
 
-    def __init__(self, settings: Settings, limit: int, log: Any) -> None:
+    def __init__(self, settings: Settings, limit: int, log: Log) -> None:
         self.settings = settings
         self._log = log
         self._limit = limit
@@ -100,7 +101,7 @@ class Performer:
         """Make what needs no agent.
 
         Raises:
-            AgentFailed: Nothing can be put into the temporary directory.
+            SessionFailed: Nothing can be put into the temporary directory.
         """
         settings, files = self.settings, self.settings.files
         folder = settings.temporary_directory
@@ -110,7 +111,7 @@ class Performer:
             devices = Devices(*self._stand_ins.devices())
         except OSError as error:
             text = f"Nothing can be put into {os.fsdecode(folder)}: {error.strerror}."
-            raise AgentFailed("you", text, "Let TMPDIR name a folder that you may write to.") from None
+            raise SessionFailed("you", text, "Let TMPDIR name a folder that you may write to.") from None
         plan = plan_table(derive_prefixes(files), settings.skipped_programs)
         self.memory = SharedMemory(plan.size)
         self._stack.callback(self.memory.close)
@@ -147,7 +148,7 @@ class Performer:
             gc.collect()
             gc.freeze()
             await tell_ready()
-            self._log.info("session ready", target=self.settings.target.pid)
+            nursery.start_soon(self._log_start)
             await self._links.wait_unused(self.memory)
             nursery.cancel_scope.cancel()
 
@@ -164,8 +165,13 @@ class Performer:
 
     async def _notice_loss(self, client: Client) -> None:
         reason = await client.wait_lost()
-        self._log.warning("agent lost", reason=reason.text)
+        self._log("warning", "agent lost", reason=reason.text)
         self.perform(self._machine.lost(reason.text))
+
+    async def _log_start(self) -> None:
+        await trio.sleep(TICK)  # the program's first questions come first
+        await trio.to_thread.run_sync(self._log.load)
+        self._log("info", "session started", target=self.settings.target.pid)
 
     async def _tick(self) -> None:
         while True:

@@ -1,0 +1,56 @@
+"""An agent's process: what it is given, and what starting it takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from mirrord_cli.session.failed import SessionFailed
+from mirrord_cli.session.starting.driver import StartedAgent, start_agent
+from session_run import settings_for, target
+
+PROGRAM = """
+import json, os, sys
+fd = int(sys.argv[sys.argv.index("--connected-fd") + 1])
+os.write(fd, json.dumps([sys.argv[1:], sorted(os.listdir("/proc/self/fd"))]).encode())
+os.read(fd, 1)
+"""
+
+
+def test_what_it_is_given(tmp_path: Path) -> None:
+    with target() as pid:
+        settings = settings_for(pid, tmp_path, agent_command=(sys.executable, "-c", PROGRAM))
+        agent = start_agent(settings)
+        assert isinstance(agent, StartedAgent)
+        arguments, descriptors = json.loads(agent.connection.recv(1 << 16))
+        agent.connection.close()
+        assert agent.process.wait(20) == 0
+
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    assert given.pop("--connected-fd") in descriptors
+    assert len(descriptors) == 5  # the fifth is that of the listing itself
+    assert given == {
+        "--target-pid": str(pid),
+        "--target-start": str(settings.target.start_time),
+        "--token-digest": hashlib.sha256(agent.token).hexdigest(),
+    }
+    assert agent.token.hex() not in repr(agent)
+
+
+def test_it_cannot_be_started(tmp_path: Path) -> None:
+    with target() as pid:
+        failed = start_agent(settings_for(pid, tmp_path, agent_command=("/no/such/agent",)))
+
+    assert isinstance(failed, SessionFailed)
+    assert (failed.category, "/no/such/agent" in failed.text) == ("us", True)
+
+
+def test_starting_it_needs_nothing_that_is_slow_to_load() -> None:
+    program = "import sys, mirrord_cli.session.server; print(*{name.partition('.')[0] for name in sys.modules})"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert {"trio", "capnp", "structlog", "mirrord_protocol"}.isdisjoint(done.stdout.split())
