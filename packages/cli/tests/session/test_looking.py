@@ -51,7 +51,22 @@ def test_opens_count_too() -> None:
     assert len(script.looks) == 1
 
 
-def test_a_directory_is_listed_once() -> None:
+def test_a_directory_that_keeps_changing_is_listed_again_and_more_rarely() -> None:
+    script = Script()
+    listings = 0
+    for number in range(40):
+        look(script, b"/srv/%d" % number)
+        while script.looks:
+            listings += 1
+            ask = script.looks[0].ask
+            deliver(script)
+            script.do(script.machine.changed(ask))
+
+    assert listings == 3
+    assert script.asked == 40
+
+
+def test_a_directory_that_cannot_be_listed_is_listed_once() -> None:
     script = Script()
     look(script, b"/srv/1", b"/srv/2")
     script.do(script.machine.refused(script.looks.pop().ask, TOO_LONG, 0))

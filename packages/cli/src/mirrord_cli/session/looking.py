@@ -1,23 +1,26 @@
 """Lists a directory unasked when a program looks for one thing after another in it. No I/O.
 
 After the second question about a directory's entries the third is likely, and a listing answers all that follow, of
-what isn't there too. It is asked for beside the program's question, never before it, and given up if it is long.
+what isn't there too. It is asked for beside the program's question, never before it, and given up if it is long. Where
+it doesn't hold, since the directory keeps changing, it is asked for again more and more rarely.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from typing import Final
 
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.paths import is_clean, split
-from mirrord_cli.session.questions import Outcome, Questions
+from mirrord_cli.session.questions import Outcome, Questions, Refused
 from mirrord_protocol.values import ListDirectory
 
-ENOUGH: Final = 2
+ENOUGH: Final = frozenset(2 * 4**power for power in range(16))
 """Questions about a directory's entries after which it is listed."""
 LONGEST: Final = 256 << 10
 """Bytes of a listing: some 1,200 entries."""
+NEVER: Final = -sys.maxsize
 AT_ONCE: Final = 4
 REMEMBERED: Final = 1024
 
@@ -40,11 +43,13 @@ class Looking:
         self._counts.move_to_end(directory)
         if len(self._counts) > REMEMBERED:
             self._counts.popitem(last=False)
-        if count != ENOUGH or self._under_way >= AT_ONCE or self._facts.listing(directory) is not None:
+        if count not in ENOUGH or self._under_way >= AT_ONCE or self._facts.listing(directory) is not None:
             return
 
         def told(outcome: Outcome) -> None:
             self._under_way -= 1
+            if isinstance(outcome, Refused):
+                self._counts[directory] = NEVER
             self._facts.learn_listing(directory, outcome)
 
         self._under_way += 1
