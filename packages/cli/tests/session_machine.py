@@ -83,6 +83,8 @@ class Script:
     budget: Budget = field(default_factory=lambda: Budget(100))
     no_room: str = ""
     """The errno with which nothing can be made."""
+    full: int = 0
+    """So many of the next makings find the disk full."""
     now: float = 0.0
 
     def __post_init__(self) -> None:
@@ -127,8 +129,9 @@ class Script:
                 case MakeWhole() | MakeLarge() | MakeDirectory():
                     self.made.append(action)
                     device = {MakeWhole: MEMORY, MakeLarge: TEMPORARY, MakeDirectory: DIRECTORY}[type(action)]
-                    if self.no_room:
-                        queue += self.machine.not_made(action.stand_in, self.no_room)
+                    if self.no_room or self.full:
+                        self.full = max(0, self.full - 1)
+                        queue += self.machine.not_made(action.stand_in, self.no_room or "ENOSPC")
                     else:
                         queue += self.machine.made(action.stand_in, device, next(self._inodes))
                 case _:

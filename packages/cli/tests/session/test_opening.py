@@ -242,3 +242,21 @@ def test_beyond_the_budget_what_was_used_longest_ago_is_released() -> None:
     assert script.get(LayerOperation.IDENTIFY, b"", device=1, inode=101).form is LayerForm.WHOLE
     script.do(script.machine.vanished(2))
     assert script.get(LayerOperation.IDENTIFY, b"", device=1, inode=101).form is LayerForm.FOREIGN
+
+
+def test_a_full_disk_with_files_that_nobody_has_open() -> None:
+    script = Script()
+    for path in (b"/srv/a", b"/srv/b", b"/srv/c"):
+        script.get(OPEN, path, large(5 << 20, 5 << 20))
+    script.do(script.machine.unheld(1, 0))
+    script.do(script.machine.unheld(2, 0))
+    script.get(OPEN, b"/srv/b")  # held again
+
+    script.full = 1
+    reply = script.get(OPEN, b"/srv/d", large(5 << 20, 5 << 20))
+
+    assert reply.form is LayerForm.FILLING
+    assert [each.stand_in for each in script.rest if isinstance(each, Release)] == [1]
+    assert [each.stand_in for each in script.made] == [1, 2, 3, 4, 4]
+    script.full = 1
+    assert script.get(OPEN, b"/srv/e", large(5 << 20, 5 << 20)).errno == "ENOSPC"

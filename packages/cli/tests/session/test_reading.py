@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mirrord_cli.session.actions import Answer, Close, Finish, Release, StopRange
+from mirrord_cli.session.actions import Answer, Close, Finish, MakeLarge, Release, StopRange
 from mirrord_cli.session.reading import PARTLY_KEPT, PORTION, WHOLLY_KEPT
 from mirrord_protocol.values import Form, LayerForm, LayerOperation, LayerReply, Opened, Read
 from session_machine import Script, large, status, whole
@@ -93,6 +93,19 @@ def test_what_is_no_large_file() -> None:
 
     assert span(script, wait(script, file, 0, 10)) == (0, 3)
     assert script.outcome(script.ask(WAIT, device=7, inode=7)) == "EIO"
+
+
+def test_the_agent_goes_while_a_file_is_made() -> None:
+    script = Script()
+    channel = script.ask(OPEN, b"/srv/a")
+    [make] = script.machine.answered(script.asks[0].ask, *large(SIZE, HEAD), 0)
+    assert isinstance(make, MakeLarge)
+    script.do(script.machine.lost("gone"))
+    script.do(script.machine.made(make.stand_in, 2, 50))
+    file = script.reply(channel)
+
+    assert script.outcome(wait(script, file, HEAD, 4096)) == "EIO"
+    assert span(script, wait(script, file, 0, HEAD)) == (0, HEAD)
 
 
 def test_nobody_has_it_open() -> None:

@@ -58,6 +58,7 @@ from mirrord_protocol.values import (
 DONE: Final = LayerReply(LayerOutcome.DONE)
 LOCAL: Final = LayerReply(LayerOutcome.LOCAL)
 STALE: Final = "ESTALE"
+NO_ROOM: Final = frozenset({"ENOSPC", "EDQUOT"})
 Handler = Callable[[int, LayerRequest, bytes], None]
 
 
@@ -143,11 +144,16 @@ class Machine:
     def made(self, stand_in: int, device: int, inode: int) -> list[Action]:
         """Note that a stand-in was made."""
         self._opening.made(stand_in, device, inode)
+        if self.is_lost:  # the agent went meanwhile: nothing fills it any more
+            self._reading.lost()
         return self._take_actions()
 
     def not_made(self, stand_in: int, errno: str) -> list[Action]:
         """Note that a stand-in couldn't be made."""
-        self._opening.not_made(stand_in, errno)
+        if errno in NO_ROOM and self._reading.make_room():
+            self._opening.make_again(stand_in)
+        else:
+            self._opening.not_made(stand_in, errno)
         return self._take_actions()
 
     def arrived(self, fetch: int, size: int) -> list[Action]:

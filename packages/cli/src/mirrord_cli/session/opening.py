@@ -60,6 +60,7 @@ class _Waiting:
 class _Making:
     """A stand-in that the driver makes just now."""
 
+    action: MakeWhole | MakeLarge | MakeDirectory
     made: StandIn
     key: int | bytes | None
     """By what others may share it: the question whose answer it is, or a directory's path."""
@@ -219,7 +220,7 @@ class Opening:
         waiting: _Waiting,
         key: int | bytes | None = None,
     ) -> None:
-        making = self._making[made.number] = _Making(made, key, [waiting])
+        making = self._making[made.number] = _Making(action, made, key, [waiting])
         if key is not None:
             self._shared[key] = making
         self._actions.append(action)
@@ -244,6 +245,10 @@ class Opening:
             self._registry.let_go(made)
             self._actions.append(Release(number))
         self._actions += [Release(each.number) for each in self._registry.excess()]
+
+    def make_again(self, number: int) -> None:
+        """Have the driver try once more."""
+        self._actions.append(self._making[number].action)
 
     def not_made(self, number: int, errno: str) -> None:
         """Note that the driver couldn't make a stand-in."""

@@ -106,17 +106,26 @@ class Reading:
 
     def tick(self, now: float) -> None:
         """Give up what nobody had open for a while."""
-        for number, made in list(self._unheld.items()):
+        for made in list(self._unheld.values()):
             since = made.unheld_since
-            if since is None:
-                del self._unheld[number]
-                continue
             kept = WHOLLY_KEPT if made.form is LayerForm.WHOLE else PARTLY_KEPT
-            if now - since >= kept and made.held:
-                del self._unheld[number]
-                self._give_up(made)
-                self._registry.forget(made)
-                self._actions.append(Release(number))
+            if since is None or now - since >= kept:
+                self._unkeep(made)
+
+    def make_room(self) -> bool:
+        """Give up all that nobody has open, since the disk is full; whether there was anything."""
+        given = [self._unkeep(made) for made in list(self._unheld.values())]
+        return any(given)
+
+    def _unkeep(self, made: StandIn) -> bool:
+        """Give up what nobody has open, unless somebody opened it again meanwhile."""
+        del self._unheld[made.number]
+        if made.unheld_since is None or not made.held:
+            return False
+        self._give_up(made)
+        self._registry.forget(made)
+        self._actions.append(Release(made.number))
+        return True
 
     # ------------------------------------------------------------------------------------------ effects
 

@@ -83,6 +83,7 @@ class StandIns:
             os.pwrite(fd, head, 0)
         except BaseException:
             os.close(fd)
+            self.holders.look()  # the disk may be full of what has just been closed
             raise
         identity = self._add(number, fd)
         self.holders.watch(number, fd, own=True)
