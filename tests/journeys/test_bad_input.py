@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import Ordinary
+from tests.journeys.conftest import LARGE, Ordinary
 from tests.kit.run import PYTHON, Runner, processes, wait_gone
 from tests.kit.target import Target
 
@@ -254,6 +254,25 @@ def test_disk_full_for_the_temporary_file(runner: Runner, target: Target) -> Non
         done = runner.exec(target, PYTHON, "-c", program, env={"TMPDIR": str(small)})
         assert (done.stderr, done.stdout) == ("", "ENOSPC\n")
         assert list(small.iterdir()) == []
+    finally:
+        assert runner.leftovers() == []
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_disk_full_of_files_that_nobody_has_open(runner: Runner, own_target: Target) -> None:
+    """They are kept for whoever opens them again, but not at the price of others."""
+    small = runner.folder / "small"
+    small.mkdir()
+    own_target.write("/srv/shop/other.bin", LARGE)
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(small)], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        program = "import sys\nfor path in sys.argv[1:]: print(len(open(path, 'rb').read()))"
+        paths = [f"/srv/shop/{name}.bin" for name in ("large", "other", "large")]
+        done = runner.exec(own_target, PYTHON, "-c", program, *paths, env={"TMPDIR": str(small)})
+        assert (done.stderr, done.stdout) == ("", f"{len(LARGE)}\n" * 3)
     finally:
         assert runner.leftovers() == []
         subprocess.run(["umount", str(small)], check=True)

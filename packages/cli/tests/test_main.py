@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirrord_cli import __main__ as program
+from mirrord_cli.commands import group
 from mirrord_cli.errors import MirrordError
 
 
@@ -20,7 +21,7 @@ def ending(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
     def run(arguments: list[str]) -> int:
         raise error
 
-    monkeypatch.setattr(program, "run", run)
+    monkeypatch.setattr(group, "run", run)
     return program.main()
 
 
@@ -77,3 +78,15 @@ def test_the_version_is_printed_by_the_program() -> None:
     )
 
     assert done.stdout.startswith("mirrord ")
+
+
+def test_an_interrupt_while_it_loads() -> None:
+    """Raised where the interpreter would raise it: in the middle of an import."""
+    finder = (
+        "class Finder:\n    def find_spec(self, name, *rest):\n        if name == 'click': raise KeyboardInterrupt\n"
+    )
+    command = f"import sys\n{finder}sys.meta_path.insert(0, Finder())\nfrom mirrord_cli.__main__ import main\nsys.exit(main())"
+
+    done = subprocess.run([sys.executable, "-P", "-c", command], capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

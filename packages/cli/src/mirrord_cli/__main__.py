@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from mirrord_cli.commands.group import run
 from mirrord_cli.errors import INTERRUPTED, MirrordError
-from mirrord_cli.ui import Screen
 
 
 def main() -> int:
     """Run the command line of this process; its exit code."""
     try:
+        from mirrord_cli.commands.group import run  # an interrupt may come while it loads
+
         return run(sys.argv[1:])
     except MirrordError as error:
         failed = error
@@ -20,6 +20,8 @@ def main() -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last one to see it; it becomes a word for a person and a log
         failed = _defect(error)
+    from mirrord_cli.ui import Screen
+
     Screen(os.environ).error(failed)
     return failed.exit_code
 

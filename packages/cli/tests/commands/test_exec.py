@@ -176,3 +176,14 @@ def test_wishes(tmp_path: Path) -> None:
 
     assert (wishes.file, wishes.mapping) == ({b"A": b"b"}, {"^A": b"m"})
     assert (wishes.override, wishes.unset) == ({b"O": "é".encode()}, (b"u",))
+
+
+@pytest.mark.parametrize("folder", ["My Projects", "a:b"])
+def test_a_layer_that_cannot_be_preloaded(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """LD_PRELOAD has no quoting: the program would run without the layer, after a complaint of the loader's."""
+    monkeypatch.setattr(exec_, "library_path", lambda: Path("/opt") / folder / "layer.so")
+
+    with pytest.raises(MirrordError, match=folder) as caught:
+        exec_._library()
+
+    assert "whose path has neither" in caught.value.next_step

@@ -146,3 +146,10 @@ def test_a_session_that_dies_says_where_the_reason_is(settings: Settings, replac
 def test_the_agents_command() -> None:
     assert session.agent_command({}) == (sys.executable, "-P", "-m", "mirrord_agent")
     assert session.agent_command({b"MIRRORD_AGENT_COMMAND": b"relay 'a b' --"}) == ("relay", "a b", "--")
+
+
+def test_an_agents_command_that_is_none() -> None:
+    with pytest.raises(MirrordError, match="No closing quotation") as caught:
+        session.agent_command({b"MIRRORD_AGENT_COMMAND": b"relay 'a"})
+
+    assert caught.value.category == "configuration"

@@ -30,6 +30,8 @@ from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarge
 from mirrord_cli.ui import Screen, Summary
 from mirrord_layer_unix import library_path
 
+PRELOAD_SEPARATORS = frozenset(" \t\n\v\f\r:")
+"""What separates names in LD_PRELOAD, under glibc or musl; there is no way to quote them."""
 METAVARS = {
     "target.path": "TARGET",
     "feature.env.include": "NAMES",
@@ -178,9 +180,13 @@ def _settings(
 
 def _library() -> str:
     try:
-        return str(library_path())
+        path = str(library_path())
     except FileNotFoundError as error:
         raise MirrordError("us", f"The layer is missing: {error}.", "Install mirrord again.") from None
+    if set(path) & PRELOAD_SEPARATORS:
+        text = f"The loader can't preload mirrord's layer from {path}: its list of libraries separates by blanks and colons."
+        raise MirrordError("you", text, "Install mirrord in a folder whose path has neither.")
+    return path
 
 
 def _home(own: Mapping[bytes, bytes]) -> bytes:

@@ -55,9 +55,17 @@ class Started:
 
 
 def agent_command(environment: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    """Return what starts an agent on this machine."""
+    """Return what starts an agent on this machine.
+
+    Raises:
+        MirrordError: The variable for it can't be understood.
+    """
     if given := environment.get(COMMAND.encode()):
-        return tuple(shlex.split(os.fsdecode(given)))
+        try:
+            return tuple(shlex.split(os.fsdecode(given)))
+        except ValueError as error:
+            text = f"{COMMAND} is no command: {error}."
+            raise MirrordError("configuration", text, "Quote it as for a shell.") from None
     return (sys.executable, "-P", "-m", "mirrord_agent")
 
 

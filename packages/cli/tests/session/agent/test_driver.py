@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +51,19 @@ def test_an_agent_that_refuses(tmp_path: Path) -> None:
     assert caught.value.category == "you"
     assert str(pid) in caught.value.text
     assert caught.value.next_step
+
+
+def test_an_environment_that_is_too_large(tmp_path: Path) -> None:
+    variables = {f"VARIABLE_{number}": "x" * 100_000 for number in range(12)}
+    with subprocess.Popen(["sleep", "1000"], env=os.environ | variables) as process:
+        try:
+            with pytest.raises(MirrordError, match="environment") as caught:
+                start_session(settings_for(process.pid, tmp_path), lambda text: None)
+        finally:
+            process.kill()
+
+    assert caught.value.category == "configuration"
+    assert "feature.env.exclude" in caught.value.next_step
 
 
 def test_the_token_is_not_in_the_agents_arguments(tmp_path: Path) -> None:

@@ -53,7 +53,10 @@ def _refused(failure: Failure, pid: int) -> SessionFailed:
             step = "Look the process up again, and name one that is running."
         case FailureKind.UNSUPPORTED:
             step = "Install versions of mirrord's packages that belong together, or use a newer kernel."
-        case FailureKind.PROTOCOL | FailureKind.INTERNAL | FailureKind.LIMIT:
+        case FailureKind.LIMIT:
+            step = "Leave large variables out: feature.env.exclude, or -x."
+            return SessionFailed("configuration", f"The agent can't serve process {pid}. {text}", step)
+        case FailureKind.PROTOCOL | FailureKind.INTERNAL:
             return SessionFailed("us", f"The agent can't serve process {pid}. {text}", "The log has the rest.")
         case _:
             step = "Do what it says, or choose another target."
