@@ -126,6 +126,15 @@ class Bench:
         mine, other = statistics.median(ours), statistics.median(theirs)
         print(f"bulk: {mine:.0f} MB/s; two socat hops: {other:.0f} MB/s; ratio {mine / other:.2f} (budget 0.60)")
 
+    def beside(self) -> None:
+        """Print how long a request takes while a large file comes, and without."""
+        print("a request (statvfs), in ms:", end="")
+        for name in ("alone", "beside"):
+            times = sorted(self.run(name, 0).times)
+            middle, most = statistics.median(times), times[len(times) * 99 // 100]
+            print(f" {name}{' bulk' * (name == 'beside')} {middle:.2f}, 1 in 100 over {most:.2f};", end="")
+        print()
+
     def local(self) -> None:
         """Print what local calls cost under the layer."""
         program = peers.local_program(self.runner.folder)
@@ -164,6 +173,7 @@ def main() -> int:
             bench.start(delay, options.times)
         print()
         bench.bulk(options.times)
+        bench.beside()
         bench.local()
         bench.memory()
         assert bench.runner.leftovers() == []

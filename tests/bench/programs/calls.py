@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 
 
@@ -65,6 +66,22 @@ def bulk(shop):
     while os.readv(file, [buffer]):
         pass
     yield
+
+
+def beside(shop):
+    """Each time is one round trip of the control lane, while a large file comes in the other."""
+    reader = threading.Thread(target=lambda: list(bulk(shop)))
+    reader.start()
+    while reader.is_alive():
+        os.statvfs(f"{shop}/small.txt")
+        yield
+    reader.join()
+
+
+def alone(shop):
+    for _ in range(100):
+        os.statvfs(f"{shop}/small.txt")
+        yield
 
 
 def main():

@@ -81,8 +81,8 @@ def encode_layer_request(request: LayerRequest) -> bytes:
 def decode_layer_request(data: bytes | memoryview) -> LayerRequest:
     """Return the request in LAYER_REQUEST_SIZE bytes; raises RemoteProtocolError if it isn't one."""
     try:
-        numbers = dict(zip(REQUEST.names, REQUEST.unpack(data), strict=True))
-        return LayerRequest(operation=LayerOperation(numbers.pop("operation")), **numbers)
+        operation, *numbers = REQUEST.unpack(data)
+        return LayerRequest(LayerOperation(operation), *numbers)  # in the schema's order, which the tests compare
     except ValueError as error:
         raise RemoteProtocolError(f"layer request: {error}") from error
 
