@@ -80,10 +80,12 @@ def test_a_large_file_is_reserved_and_filled(made: Made) -> None:
 
     assert (facts.st_dev, facts.st_ino, facts.st_nlink, facts.st_size) == (*identity, 0, 3 << 20)
     assert facts.st_blocks * 512 >= 3 << 20
+    assert not facts.st_mode & 0o222  # a program can't open it again for writing
     assert made.write(1, 1000, [b"some", memoryview(b"thing")]) == 9
     made.complete(1, STATUS)
     assert os.pread(fd, 9, 1000) == b"something"
     assert os.pread(fd, 4, 0) == b"head"
+    assert not os.fstat(fd).st_mode & 0o222
     assert os.fstat(fd).st_mtime_ns == 2_000_000_003
     assert made.write(2, 0, [b"x"]) == 0
     os.close(fd)

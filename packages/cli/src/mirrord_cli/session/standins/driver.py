@@ -81,6 +81,7 @@ class StandIns:
             else:
                 os.posix_fallocate(fd, 0, size)
             os.pwrite(fd, head, 0)
+            os.fchmod(fd, stat.S_IRUSR)  # nobody opens it again for writing, through /proc
         except BaseException:
             os.close(fd)
             self.holders.look()  # the disk may be full of what has just been closed
@@ -130,7 +131,7 @@ class StandIns:
     def complete(self, number: int, status: Stat) -> None:
         """Give a large file, all of which is there, its mode and times; nothing is written any more."""
         fd = self._fds[number]
-        _dress(fd, status)
+        _dress(fd, status, ~0o222)  # unlike memory it can't be sealed
         with suppress(OSError):  # no descriptor left: then this one must do
             self._fds[number] = _reopen(fd)  # nobody may execute a file that someone may write
             os.close(fd)
@@ -176,9 +177,9 @@ def _reopen(fd: int) -> int:
     return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _dress(fd: int, status: Stat) -> None:
+def _dress(fd: int, status: Stat, mask: int = 0o777) -> None:
     """Give a stand-in the mode and times of what it stands for; we must be able to open it again ourselves."""
-    mode = stat.S_IMODE(status.mode) & 0o777 | stat.S_IRUSR
+    mode = stat.S_IMODE(status.mode) & 0o777 & mask | stat.S_IRUSR
     try:
         os.fchmod(fd, mode)
     except PermissionError:  # a system that forbids executable memory
