@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -239,6 +240,27 @@ def test_too_many_descriptors(runner: Runner, target: Target) -> None:
     done = runner.exec(target, PYTHON, "-c", program)
 
     assert (done.stderr, done.stdout) == ("", "EMFILE\nTrue 8890\n")
+
+
+@pytest.mark.parametrize("limit", ["-Sn 12", "-n 64", "-n 256"])
+def test_few_descriptors_allowed(runner: Runner, target: Target, limit: str) -> None:
+    """A session takes what the hard limit allows; with 64 of them everything works."""
+    program = (
+        "cat /srv/shop/empty /srv/shop/tree/a/side.txt; wc -c < /srv/shop/large.bin; ls -R /srv/shop/orders | wc -l"
+    )
+    command = shlex.join(runner.arguments(target, ["sh", "-c", program], ["-q"]))
+
+    done = runner.run(["bash", "-c", f"ulimit {limit} && exec {command}"])
+
+    assert (done.stderr, done.stdout) == ("", "side\n6000000\n121\n")
+
+
+def test_too_few_descriptors_allowed(runner: Runner, target: Target) -> None:
+    command = shlex.join(runner.arguments(target, ["true"], ["-q"]))
+
+    done = runner.run(["bash", "-c", f"ulimit -n 32 && exec {command}"])
+
+    refused(done, "64 file descriptors", "ulimit")
 
 
 def test_disk_full_for_the_temporary_file(runner: Runner, target: Target) -> None:

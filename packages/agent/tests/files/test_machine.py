@@ -146,4 +146,5 @@ def test_handles() -> None:
 
 def test_few_descriptors_mean_few_handles() -> None:
     assert handle_limit(1024) == 640
-    assert handle_limit(100) == 0
+    assert handle_limit(256) == 64
+    assert handle_limit(64) == 16

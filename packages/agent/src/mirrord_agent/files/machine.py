@@ -178,5 +178,5 @@ class Handles(Generic[C]):
 
 
 def handle_limit(descriptors: int) -> int:
-    """Return how many handles a process with so many descriptors can hold."""
-    return max(0, descriptors - SPARE_DESCRIPTORS - 256)
+    """Return how many handles a process with so many descriptors can hold; where there are few, a quarter of them."""
+    return max(descriptors // 4, descriptors - SPARE_DESCRIPTORS - 256)

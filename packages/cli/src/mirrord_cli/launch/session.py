@@ -24,6 +24,9 @@ from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.status import Failed, Progress, Ready, StatusReader
 from mirrord_layer_unix import ABI
 
+LEAST = 64
+"""With fewer descriptors neither session nor agent can do anything useful."""
+RAISE = "Raise the limit: ulimit -n 1024."
 LOWEST = 900  # as the layer's LAYER_LOWEST: high, but below the usual limit of 1024
 COMMAND = "MIRRORD_AGENT_COMMAND"
 """For the project's own benchmarks: a command to start agents with, so that one can stand behind a delay."""
@@ -75,12 +78,16 @@ def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
     Raises:
         MirrordError: It didn't become ready.
     """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < LEAST:
+        text = f"mirrord needs {LEAST} file descriptors for its session, and no more than {hard} are allowed."
+        raise MirrordError("you", text, RAISE)
     try:
         ours, its = (_high(end.detach()) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         status, its_status = (_high(end.detach()) for end in socket.socketpair())
     except OSError as error:
         text = f"mirrord needs a few file descriptors to start a session ({error.strerror})."
-        raise MirrordError("you", text, "Raise the limit: ulimit -n 1024.") from None
+        raise MirrordError("you", text, RAISE) from None
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # it was closed when we were started
             stream.flush()
@@ -94,7 +101,7 @@ def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
         ready, descriptors = _wait_ready(connection, settings, report)
     if len(descriptors) != 1:
         text = "There is no file descriptor left for the session's table."
-        raise MirrordError("you", text, "Raise the limit: ulimit -n 1024.")
+        raise MirrordError("you", text, RAISE)
     return Started(ready, ours, _high(descriptors[0]))
 
 
@@ -148,6 +155,9 @@ def _leave(settings: Settings, link: int, status: int) -> NoReturn:
 
 def _keep_only(settings: Settings, link: int, status: int) -> None:
     """Give back all that was inherited: descriptors, folder, signal mask, the command line's handlers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < LEAST:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST, hard))
     null = os.open(os.devnull, os.O_RDWR)
     log = os.open(settings.log_path, os.O_WRONLY | os.O_APPEND) if settings.log_path else null
     for number, source in enumerate((null, null, log)):
