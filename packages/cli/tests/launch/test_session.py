@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -153,3 +154,16 @@ def test_an_agents_command_that_is_none() -> None:
         session.agent_command({b"MIRRORD_AGENT_COMMAND": b"relay 'a"})
 
     assert caught.value.category == "configuration"
+
+
+def test_a_starter_that_ignores_its_children(settings: Settings, replace: Callable[[Run], None]) -> None:
+    replace(lambda settings, link, connection: say(connection, READY))
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        started = session.start_session(settings, lambda text: None)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    assert started.ready == READY
+    os.close(started.link)
+    os.close(started.table)

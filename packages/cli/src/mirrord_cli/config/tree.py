@@ -112,7 +112,9 @@ def _expand(key: Key, value: object, reading: Reading) -> object:
 
 def _written_out(key: Key, value: Any) -> Any:
     if get_origin(key.kind) is list and isinstance(value, str):
-        return [value] if value else []
+        # Names never hold a semicolon; a pattern may.
+        parts = [value] if key.path.startswith("feature.fs.") else value.split(";")
+        return [part for part in parts if part]
     if isinstance(value, dict) and "target" in key.shorthand:
         return f"process/{value['process']}"
     return value

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.launch.log import lock_log
 from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.status import Failed, Progress, Ready, StatusReader
 from mirrord_layer_unix import ABI
@@ -96,7 +97,8 @@ def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
         _leave(settings, its, its_status)
     os.close(its)
     os.close(its_status)
-    os.waitpid(child, 0)
+    with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD: the kernel has taken it
+        os.waitpid(child, 0)
     with socket.socket(fileno=status) as connection:
         ready, descriptors = _wait_ready(connection, settings, report)
     if len(descriptors) != 1:
@@ -155,11 +157,14 @@ def _leave(settings: Settings, link: int, status: int) -> NoReturn:
 
 def _keep_only(settings: Settings, link: int, status: int) -> None:
     """Give back all that was inherited: descriptors, folder, signal mask, the command line's handlers."""
+    size = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # `ulimit -S -f` is meant for the program
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < LEAST:
         resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST, hard))
     null = os.open(os.devnull, os.O_RDWR)
-    log = os.open(settings.log_path, os.O_WRONLY | os.O_APPEND) if settings.log_path else null
+    log = os.open(settings.log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if settings.log_path else null
+    lock_log(log)
     for number, source in enumerate((null, null, log)):
         os.dup2(source, number)
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
@@ -171,6 +176,7 @@ def _keep_only(settings: Settings, link: int, status: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
     with open("/proc/self/comm", "wb", buffering=0) as file:
         file.write(b"mirrord-session")

@@ -29,6 +29,9 @@ def find_target(pid: int) -> LocalTarget:
             status = file.read()
     except (FileNotFoundError, ProcessLookupError):
         raise gone from None
+    except PermissionError:
+        text_ = f"No permission to look at process {pid}: it is somebody else's, or hidden (hidepid)."
+        raise MirrordError("you", text_, "Run mirrord as root or as the same user.") from None
     # comm, in parentheses, may hold anything, parentheses and blanks too; what follows it doesn't.
     name = text[text.index(b"(") + 1 : text.rindex(b")")].decode(errors="replace")
     fields = text[text.rindex(b")") + 2 :].split()
