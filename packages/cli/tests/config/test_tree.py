@@ -134,6 +134,18 @@ def test_options_win_over_variables_and_these_over_the_file() -> None:
     assert found == {"feature": {"fs": {"mode": "local"}}, "target": {"path": "process/3"}}
 
 
+def test_names_in_a_file_may_stand_in_one_text() -> None:
+    """As in variables; a pattern may have a semicolon of its own."""
+    file = {"feature": {"env": {"exclude": "A;B*;"}, "fs": {"local": "a;b"}}, "skip_processes": "x;y"}
+
+    found, wrong = said({}, {}, file)
+
+    assert wrong == []
+    assert found == {
+        "feature": {"env": {"exclude": ["A", "B*"]}, "fs": {"local": ["a;b"]}}, "skip_processes": ["x", "y"]
+    }  # fmt: skip
+
+
 def test_texts_become_what_the_key_wants() -> None:
     variables = {
         "MIRRORD_OVERRIDE_ENV_VARS_INCLUDE": "A;B*;",

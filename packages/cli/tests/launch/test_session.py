@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -163,6 +164,27 @@ def test_a_starter_that_ignores_its_children(settings: Settings, replace: Callab
         started = session.start_session(settings, lambda text: None)
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+    assert started.ready == READY
+    os.close(started.link)
+    os.close(started.table)
+
+
+def test_a_limit_of_file_sizes_is_the_programs(settings: Settings, replace: Callable[[Run], None]) -> None:
+    """Memory that the session shares is a file too."""
+
+    def run(settings: Settings, link: int, connection: int) -> None:
+        os.ftruncate(os.memfd_create("large"), 1 << 20)
+        say(connection, READY)
+
+    replace(run)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        started = session.start_session(settings, lambda text: None)
+        assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == 4096
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     assert started.ready == READY
     os.close(started.link)

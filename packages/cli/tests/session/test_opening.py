@@ -141,7 +141,7 @@ def test_a_large_file() -> None:
     reply = script.get(OPEN, b"/srv/a", large(10 << 20, 128 << 10))
 
     assert (reply.form, reply.device) == (LayerForm.FILLING, 2)
-    assert script.made == [MakeLarge(1, 10 << 20, bytes(128 << 10))]
+    assert script.made == [MakeLarge(1, 10 << 20, bytes(128 << 10), 8 * 512)]
     assert script.counters == (1, 1, 0)
 
 

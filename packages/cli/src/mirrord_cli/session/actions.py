@@ -89,6 +89,8 @@ class MakeLarge:
     stand_in: int
     size: int
     head: bytes
+    reserved: int
+    """So many bytes of room are reserved: what the file takes on the target, where holes take none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ CONTENT: Final = 1 << 20
 """A file of at most so many bytes comes whole with its `open`."""
 HEAD: Final = 128 << 10
 """So many bytes of a larger one do."""
+BLOCK: Final = 512
+"""Bytes of a block of a stat."""
 READABLE, ENTERABLE = 4, 1
 
 
@@ -187,7 +189,12 @@ class Opening:
             case Form.LARGE:
                 made = StandIn(next(self._numbers), LayerForm.FILLING, path, status, told.ask, watched=True)
                 made.filling = Filling(status.size, len(told.data), self._fetches)
-                self._make(MakeLarge(made.number, status.size, told.data), made, waiting, told.ask)
+                self._make(
+                    MakeLarge(made.number, status.size, told.data, min(status.size, status.blocks * BLOCK)),
+                    made,
+                    waiting,
+                    told.ask,
+                )
             case _:
                 made = StandIn(next(self._numbers), LayerForm.WHOLE, path, status)
                 self._make(MakeWhole(made.number, told.data, status), made, waiting, told.ask)

@@ -30,8 +30,8 @@ class Made(StandIns):
         self.idle: list[int] = []
         super().__init__(os.fsencode(folder), self.gone.append, self.idle.append)
 
-    def large(self, number: int, size: int, head: bytes = b"") -> tuple[int, int]:
-        return trio.run(self.make_large, number, size, head)
+    def large(self, number: int, size: int, head: bytes = b"", reserved: int | None = None) -> tuple[int, int]:
+        return trio.run(self.make_large, number, size, head, size if reserved is None else reserved)
 
     def told(self) -> tuple[list[int], list[int]]:
         self.holders.look()
@@ -88,6 +88,17 @@ def test_a_large_file_is_reserved_and_filled(made: Made) -> None:
     assert not os.fstat(fd).st_mode & 0o222
     assert os.fstat(fd).st_mtime_ns == 2_000_000_003
     assert made.write(2, 0, [b"x"]) == 0
+    os.close(fd)
+
+
+def test_holes_take_no_room(made: Made) -> None:
+    """A sparse file may be larger than the disk."""
+    made.large(1, 1 << 42, b"head", 4096)
+    fd = made.reopen(1)
+
+    assert os.fstat(fd).st_size == 1 << 42
+    assert os.fstat(fd).st_blocks * 512 < 1 << 20
+    assert os.pread(fd, 4, 0) == b"head"
     os.close(fd)
 
 

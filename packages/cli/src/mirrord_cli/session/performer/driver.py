@@ -245,7 +245,7 @@ class Performer:
 
     async def _make_large(self, action: MakeLarge) -> None:
         try:
-            device, inode = await self._stand_ins.make_large(action.stand_in, action.size, action.head)
+            device, inode = await self._stand_ins.make_large(action.stand_in, action.size, action.head, action.reserved)
         except OSError as error:
             self.perform(self._machine.not_made(action.stand_in, errno_name(error.errno or errno.EIO)))
         else:

@@ -72,14 +72,15 @@ class StandIns:
             raise
         return self._add(number, fd)
 
-    async def make_large(self, number: int, size: int, head: bytes) -> Identity:
-        """Make a file of full size, all of it reserved, whose beginning is there."""
+    async def make_large(self, number: int, size: int, head: bytes, reserved: int) -> Identity:
+        """Make a file of full size whose beginning is there, with room for `reserved` bytes of it."""
         fd = self._temporary()
         try:
-            if size > QUICK:
-                await trio.to_thread.run_sync(os.posix_fallocate, fd, 0, size)
-            else:
-                os.posix_fallocate(fd, 0, size)
+            os.ftruncate(fd, size)
+            if reserved > QUICK:
+                await trio.to_thread.run_sync(os.posix_fallocate, fd, 0, reserved)
+            elif reserved:
+                os.posix_fallocate(fd, 0, reserved)
             os.pwrite(fd, head, 0)
             os.fchmod(fd, stat.S_IRUSR)  # nobody opens it again for writing, through /proc
         except BaseException:
