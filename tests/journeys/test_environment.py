@@ -114,3 +114,13 @@ def test_include_and_exclude_together_are_refused(runner: Runner, target: Target
     assert done.returncode not in {0, 1}
     assert "include" in done.stderr
     assert "exclude" in done.stderr
+
+
+def test_modules_of_the_program_are_the_programs_alone(runner: Runner, target: Target) -> None:
+    """On PYTHONPATH, whatever their names: neither session nor agent loads them."""
+    for name in ("secrets", "trio", "capnp", "structlog", "msgspec"):
+        (runner.folder / f"{name}.py").write_text("raise SystemExit('shadowed')")
+
+    done = runner.exec(target, "sh", "-c", "echo $PYTHONPATH $SHOP_NAME", env={"PYTHONPATH": str(runner.folder)})
+
+    assert (done.stderr, done.stdout) == ("", f"{runner.folder} Pears & Sons\n")

@@ -90,3 +90,10 @@ def test_an_interrupt_while_it_loads() -> None:
     done = subprocess.run([sys.executable, "-P", "-c", command], capture_output=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_the_programs_modules_come_last() -> None:
+    path = ["/code", "/python", "/code/sub", "/site"]
+
+    assert program.own_modules_first(path, "/code:/code/sub/:") == ["/python", "/site", "/code", "/code/sub"]
+    assert program.own_modules_first(path, "") == path

@@ -10,6 +10,7 @@ from mirrord_cli.errors import INTERRUPTED, MirrordError
 
 def main() -> int:
     """Run the command line of this process; its exit code."""
+    sys.path[:] = own_modules_first(sys.path, os.environ.get("PYTHONPATH", ""))
     try:
         from mirrord_cli.commands.group import run  # an interrupt may come while it loads
 
@@ -24,6 +25,15 @@ def main() -> int:
 
     Screen(os.environ).error(failed)
     return failed.exit_code
+
+
+def own_modules_first(path: list[str], python_path: str) -> list[str]:
+    """Return a module search path in which the folders of PYTHONPATH come last.
+
+    They are meant for the program: a module there must not stand in for one that mirrord loads.
+    """
+    programs = {os.path.abspath(folder) for folder in python_path.split(os.pathsep) if folder}
+    return sorted(path, key=lambda folder: os.path.abspath(folder) in programs)
 
 
 def _defect(error: Exception) -> MirrordError:

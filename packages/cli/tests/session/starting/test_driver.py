@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mirrord_cli.session.failed import SessionFailed
-from mirrord_cli.session.starting.driver import StartedAgent, start_agent
+from mirrord_cli.session.starting.driver import StartedAgent, agent_environment, start_agent
 from session_run import settings_for, target
 
 PROGRAM = """
@@ -54,3 +54,12 @@ def test_starting_it_needs_nothing_that_is_slow_to_load() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert {"trio", "capnp", "structlog", "mirrord_protocol"}.isdisjoint(done.stdout.split())
+
+
+def test_the_programs_modules_are_not_the_agents() -> None:
+    environment = {"A": "1", "PYTHONPATH": ".:/code/lib"}
+
+    assert agent_environment(environment, "/site/mirrord_cli/x.py") == {"A": "1"}
+    assert agent_environment(environment, "/code/library/x.py") == {"A": "1"}
+    assert agent_environment(environment, "/code/lib/mirrord_cli/x.py") == environment
+    assert agent_environment({"A": "1"}, "/x.py") == {"A": "1"}

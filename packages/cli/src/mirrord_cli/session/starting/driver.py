@@ -8,9 +8,11 @@ user of the machine can read, have its SHA-256. How it is spoken to, and ended, 
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import socket
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mirrord_cli.session.failed import SessionFailed
@@ -26,6 +28,14 @@ class StartedAgent:
     process: subprocess.Popen[bytes]
     connection: socket.socket
     token: bytes = field(repr=False)
+
+
+def agent_environment(environment: Mapping[str, str], own_file: str) -> dict[str, str]:
+    """Return an environment for the agent: without PYTHONPATH, which is the program's, unless mirrord comes from there."""
+    folders = filter(os.path.isabs, environment.get("PYTHONPATH", "").split(os.pathsep))
+    if any(own_file.startswith(os.path.join(os.path.normpath(folder), "")) for folder in folders):
+        return dict(environment)
+    return {name: value for name, value in environment.items() if name != "PYTHONPATH"}
 
 
 def start_agent(settings: Settings) -> StartedAgent | SessionFailed:
@@ -44,7 +54,11 @@ def start_agent(settings: Settings) -> StartedAgent | SessionFailed:
     try:
         with theirs:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                command,
+                env=agent_environment(os.environ, __file__),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
             )
     except OSError as error:
         ours.close()
