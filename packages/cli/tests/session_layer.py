@@ -7,12 +7,12 @@ import socket
 from dataclasses import dataclass, field
 from typing import Any
 
+from mirrord_protocol.layer_values import LayerOperation, LayerReply, LayerRequest
 from mirrord_protocol.messages import (
     LAYER_REPLY_SIZE,
     decode_layer_reply,
     encode_layer_request,
 )
-from mirrord_protocol.values import LayerOperation, LayerReply, LayerRequest
 
 LARGEST = 1 << 20
 

@@ -26,22 +26,10 @@ from mirrord_cli.session.rules import Rules
 from mirrord_cli.session.settings import FileRules
 from mirrord_cli.session.standins.registry import Budget, Registry
 from mirrord_cli.session.table import Devices, Table, plan_table, table_flags
+from mirrord_protocol.layer_values import LayerOperation, LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_chunk
-from mirrord_protocol.values import (
-    Answer as AgentAnswer,
-)
-from mirrord_protocol.values import (
-    DirectoryEntry,
-    Failure,
-    FailureKind,
-    Form,
-    LayerOperation,
-    LayerReply,
-    LayerRequest,
-    Listed,
-    Opened,
-    Stat,
-)
+from mirrord_protocol.values import Answer as AgentAnswer
+from mirrord_protocol.values import DirectoryEntry, Failure, FailureKind, Form, Listed, Opened, Stat
 
 MEMORY, TEMPORARY, DIRECTORY = 1, 2, 3
 """Devices of stand-ins."""

@@ -22,7 +22,7 @@ from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.session import Started, start_session
 from mirrord_cli.launch.target import find_target
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, Settings
-from mirrord_protocol.values import LayerOperation
+from mirrord_protocol.layer_values import LayerOperation
 from session_layer import Got, ask
 
 HERE = str(Path(__file__).parent)

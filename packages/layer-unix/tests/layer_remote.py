@@ -18,18 +18,9 @@ from pathlib import Path
 import layer_standins
 from layer_standins import CHUNK, StandIn
 from layer_table import DIRECTORIES_AT, FILES_AT, READ, WATCHED_AT, SharedTable
+from mirrord_protocol.layer_values import LayerForm, LayerNotice, LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_chunk, encode_file_system
-from mirrord_protocol.values import (
-    DirectoryEntry,
-    FileSystem,
-    LayerForm,
-    LayerNotice,
-    LayerOperation,
-    LayerOutcome,
-    LayerReply,
-    LayerRequest,
-    Stat,
-)
+from mirrord_protocol.values import DirectoryEntry, FileSystem, Stat
 
 BASE = b"/remote-files"
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC

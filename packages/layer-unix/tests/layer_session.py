@@ -22,8 +22,8 @@ from typing import Any
 
 from layer_remote import BASE, Remote
 from layer_table import ASK, LOCAL, Prefix, SharedTable, encode_table
+from mirrord_protocol.layer_values import LayerRequest
 from mirrord_protocol.messages import decode_layer_request, encode_layer_reply
-from mirrord_protocol.values import LayerRequest
 
 LAYER_REQUEST_SIZE = 64
 HIGH = 950

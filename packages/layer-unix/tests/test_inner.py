@@ -16,7 +16,7 @@ from layer_programs import Programs, need
 from layer_session import Session
 from layer_table import CHANGES_ASK, OFF, RELATIVE_ASK
 from mirrord_layer_unix import build
-from mirrord_protocol.values import LayerRequest
+from mirrord_protocol.layer_values import LayerRequest
 
 pytestmark = pytest.mark.programs
 

@@ -28,7 +28,11 @@ enum Errno {
   eisdir @19; einval @20; enfile @21; emfile @22; enotty @23; etxtbsy @24; efbig @25; enospc @26; espipe @27;
   erofs @28; emlink @29; epipe @30; erange @31; edeadlk @32; enametoolong @33; enolck @34; enosys @35;
   enotempty @36; eloop @37; enodata @38; eoverflow @39; estale @40; edquot @41; enotsup @42; econnreset @43;
-  etimedout @44; ecanceled @45; ehostdown @46; eremoteio @47; eshutdown @48;
+  etimedout @44; ecanceled @45; ehostdown @46; eremoteio @47; eshutdown @48; econnrefused @49; econnaborted @50;
+  ehostunreach @51; enetunreach @52; enetdown @53; enetreset @54; eaddrinuse @55; eaddrnotavail @56;
+  eafnosupport @57; eprotonosupport @58; eprototype @59; eproto @60; emsgsize @61; enobufs @62; enotconn @63;
+  eisconn @64; einprogress @65; ealready @66; edestaddrreq @67; enotsock @68; enoprotoopt @69; epfnosupport @70;
+  esocktnosupport @71; enonet @72;
 }
 
 struct Failure {
@@ -96,6 +100,15 @@ struct Variable {
   value @1 :Data;
 }
 
+struct Address {
+  # Where a socket is, or is connected to.
+  host @0 :Data;    # 4 bytes (IPv4) or 16 (IPv6), in network order; for a Unix socket its path, or NUL and its
+                    # abstract name; empty if it has none
+  port @1 :UInt16;
+  scope @2 :UInt32; # sin6_scope_id, in the target's network
+  unix @3 :Bool;
+}
+
 # ---------------------------------------------------------------------------------------------- session <-> agent
 
 struct Message {
@@ -116,7 +129,7 @@ struct Message {
     listed @12 :Listed;
     path @13 :Data;          # answer to `readlink` and `realpath`
     fileSystemIs @14 :FileSystem;
-    failure @15 :Failure;    # the answer to any request, or the bad end of its stream
+    failure @15 :Failure;    # the answer to any request, or the bad end of its stream; of a connection either way
     close @16 :Void;         # session to agent, one way: forget this id, stop its stream, close its handle
     credit @17 :UInt64;      # receiver of a stream to its sender: so many bytes more may be sent
     changed @18 :Void;       # agent to session: something below the watched listing of this id has changed;
@@ -125,6 +138,18 @@ struct Message {
     pong @20 :UInt64;
     ack @21 :Void;           # nothing but the acknowledgement in the frame's header
     goodbye @22 :Failure;    # either way, last
+    resolve @23 :Resolve;    # session to agent: requests
+    reverse @24 :Address;
+    query @25 :Query;
+    connect @26 :Connect;
+    datagrams @27 :Datagrams;
+    subscribe @28 :Subscribe;
+    resolved @29 :Resolved;  # agent to session: answers; to `resolve` and `reverse`
+    records @30 :Data;       # answer to `query`: a DNS message
+    connected @31 :Connected;  # answer to `connect` and `datagrams`
+    subscribed @32 :Void;    # answer to `subscribe`; the subscription lives until `close`
+    incoming @33 :Incoming;  # agent to session: a connection has come. Its id is chosen by the agent, with the
+                             # highest bit set, ever larger
   }
 }
 
@@ -143,6 +168,15 @@ enum Capability {
   files @0;
   environment @1;
   watches @2;
+  names @3;
+  outgoing @4;
+  incoming @5;
+}
+
+struct Lacking {
+  # What an agent can't do for this target that others can.
+  capability @0 :UInt16;           # a bit number
+  reason @1 :Failure;
 }
 
 struct Welcome {
@@ -153,6 +187,7 @@ struct Welcome {
   lease @4 :UInt32;                # milliseconds of silence after which the agent frees what this session holds
   target @5 :Target;
   environment @6 :List(Variable);
+  lacking @7 :List(Lacking);
 }
 
 struct Target {
@@ -222,6 +257,84 @@ struct Listed {
   watched @1 :Bool;    # `changed` will be sent; false where the target doesn't allow it or `path` leads over links
 }
 
+struct Resolve {
+  # A name's addresses, as getaddrinfo(3) would give them to the target. Answered by `resolved`.
+  name @0 :Data;
+  families @1 :UInt8;        # 1 IPv4 | 2 IPv6
+  canonicalName @2 :Bool;    # wanted too
+  configuredOnly @3 :Bool;   # AI_ADDRCONFIG: leave out families of which the target has no address
+}
+
+struct Resolved {
+  outcome @0 :Outcome;
+  addresses @1 :List(Address);  # ports are 0; in the order of RFC 6724, as seen from the target
+  name @2 :Data;                # the canonical name if it was wanted; the answer to `reverse`
+  aliases @3 :List(Data);       # further names of a hosts file's line
+  lifetime @4 :UInt32;          # milliseconds for which this answer, also a bad one, may be remembered
+
+  enum Outcome {
+    found @0;
+    noName @1;     # EAI_NONAME: there is no such name
+    noData @2;     # EAI_NODATA: the name has no address of these families
+    tryAgain @3;   # EAI_AGAIN: no server answered
+    failed @4;     # EAI_FAIL: a server refused
+  }
+}
+
+struct Query {
+  # A question in DNS's own format (RFC 1035), sent to the target's servers. Answered by `records`; a failure with
+  # ETIMEDOUT or ECONNREFUSED: no server answered.
+  message @0 :Data;
+  search @1 :Bool;   # apply the target's search list to the question's name, as res_search(3) does
+}
+
+struct Connect {
+  # A connection from the target's network. Answered by `connected` once it is established; then both sides send data
+  # frames of this id, the last one marked `end`. The id is over when both have ended, or by a `failure` of either
+  # side (ECONNRESET: a reset), or by `close`.
+  to @0 :Address;
+  credit @1 :UInt32;   # bytes that the agent may send before any `credit`
+}
+
+struct Datagrams {
+  # A UDP socket in the target's network. Answered by `connected`. Each data frame of this id is one datagram: 24 bytes
+  # of the other side's address (LayerAddress' layout), then its content. What there is no credit for is dropped.
+  # Over by `close`, or by a `failure`.
+  to @0 :Address;      # connect it, so that ICMP errors are told; empty host: not connected
+  credit @1 :UInt32;
+  ipv6 @2 :Bool;
+}
+
+struct Connected {
+  local @0 :Address;   # of the agent's socket
+  peer @1 :Address;
+  credit @2 :UInt32;   # bytes that the session may send before any `credit`
+}
+
+struct Subscribe {
+  # Connections that come to a TCP port of the target are the session's from now on, or copies of them. Answered by
+  # `subscribed`. A failure with EADDRINUSE: another session has the port; the text says which.
+  port @0 :UInt16;
+  mode @1 :Mode;
+  loopback @2 :Bool;   # those too that come from the target itself
+  reset @3 :Bool;      # reset connections established before; else they stay the target's
+  credit @4 :UInt32;   # bytes of each connection that the agent may send before any `credit`
+
+  enum Mode {
+    steal @0;          # the session answers
+    mirror @1;         # the target answers; the session gets a copy of what comes, and sends nothing. A copy that
+                       # the session doesn't take in time ends with the failure `limit`
+  }
+}
+
+struct Incoming {
+  # A connection; what is said of `connect`'s after its answer holds for it.
+  subscription @0 :UInt64;
+  peer @1 :Address;
+  local @2 :Address;
+  credit @3 :UInt32;   # bytes that the session may send before any `credit`; 0 for a mirrored one
+}
+
 # ---------------------------------------------------------------------------------------------- layer <-> session
 
 enum LayerOperation {
@@ -240,6 +353,44 @@ enum LayerOperation {
   place @11;       # payload: path; which path on this machine should a change of it go to?
   notice @12;      # payload: a program's path; flags: LayerNotice. Comes back: text for stderr, once a program
   table @13;       # the shared table's descriptor comes back
+  resolve @14;     # payload: name; flags: LayerResolve. Back: addresses, then the canonical name; `offset`: how many
+                   # addresses, `length`: Resolved's outcome
+  reverse @15;     # payload: address. Back: the name
+  query @16;       # payload: DNS message; flags 1: search. Back: DNS message
+  connect @17;     # payload: address; inode: the socket; flags: LayerSocket. Back: the address to connect to here
+  connecting @18;  # the socket `inode` has called connect; payload: its own address. Nothing comes back
+  outcome @19;     # how did the connect of the socket `inode` end?
+  describe @20;    # payload: a socket's own and its peer's address; inode. Back: both as the target sees them
+  bind @21;        # payload: an address that can't be bound here. Back: the one to bind instead
+  listen @22;      # payload: the address listened on; flags: LayerSocket
+  send @23;        # payload: a datagram socket's own address, destination; inode. Back: the address to send to here
+  hostname @24;    # back: the target's
+}
+
+enum LayerResolve {
+  # Bit numbers of `flags`.
+  ipv4 @0;
+  ipv6 @1;
+  canonicalName @2;
+  configuredOnly @3;
+}
+
+enum LayerSocket {
+  # Bit numbers of `flags`.
+  nonBlocking @0;
+  datagram @1;
+  ipv6 @2;       # the socket is of AF_INET6
+  ipv6Only @3;   # IPV6_V6ONLY
+  unix @4;       # the payload is a path, or NUL and an abstract name
+}
+
+struct LayerAddress {
+  # 24 bytes: an address in payloads on the layer's hop, and before datagrams.
+  family @0 :UInt16;   # 4, 6; 0: none
+  port @1 :UInt16;
+  scope @2 :UInt32;
+  first @3 :UInt64;    # the host's bytes in network order, as they are in memory; IPv4 has four
+  second @4 :UInt64;
 }
 
 enum LayerNotice {

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mirrord_protocol.failure import ERRNO_NAMES
+from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.messages import (
     encode_chunk,
     encode_file_system,
@@ -29,11 +30,6 @@ from mirrord_protocol.values import (
     Form,
     Goodbye,
     Hello,
-    LayerForm,
-    LayerOperation,
-    LayerOutcome,
-    LayerReply,
-    LayerRequest,
     ListDirectory,
     Listed,
     Message,

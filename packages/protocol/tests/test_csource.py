@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from mirrord_protocol.csource import reader_of_lists
 from mirrord_protocol.flat import REPLY, REQUEST, STAT, stat_numbers
+from mirrord_protocol.layer_values import LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_chunk, encode_layer_reply, encode_layer_request, encode_message
 from mirrord_protocol.schema import load
-from mirrord_protocol.values import DirectoryEntry, LayerReply, LayerRequest
+from mirrord_protocol.values import DirectoryEntry
 from protocol_c import Run
 from protocol_samples import (
     ENTRIES,

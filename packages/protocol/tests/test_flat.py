@@ -16,8 +16,9 @@ from mirrord_protocol.flat import (
     encode_layer_reply,
     encode_layer_request,
 )
+from mirrord_protocol.layer_values import LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.schema import load
-from mirrord_protocol.values import FileSystem, LayerOperation, LayerOutcome, LayerReply, LayerRequest
+from mirrord_protocol.values import FileSystem
 from protocol_samples import (
     BARE_STAT,
     FILE_SYSTEM,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mirrord_cli.session.actions import Action, Answer, AnswerStream
 from mirrord_cli.session.leading import KEPT, Leading
 from mirrord_cli.session.settings import FileRules
-from mirrord_protocol.values import LayerOutcome, LayerReply
+from mirrord_protocol.layer_values import LayerOutcome, LayerReply
 
 FILES = FileRules(
     home=b"/users/me", working_directory=b"/code/shop", temporary=b"/tmp", executable=b"/apps/x/run",

@@ -7,7 +7,8 @@ import pytest
 from mirrord_cli.session.actions import Close
 from mirrord_cli.session.looking import AT_ONCE, LONGEST
 from mirrord_cli.session.questions import TOO_LONG
-from mirrord_protocol.values import LayerOperation, ListDirectory
+from mirrord_protocol.layer_values import LayerOperation
+from mirrord_protocol.values import ListDirectory
 from session_machine import Script, listed, status
 
 STAT, OPEN, LIST = LayerOperation.STAT, LayerOperation.OPEN, LayerOperation.LIST

@@ -8,13 +8,11 @@ import pytest
 
 from mirrord_cli.session.actions import AnswerTable, Ask, Close
 from mirrord_cli.session.settings import FileRules, Mode
+from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerOutcome
 from mirrord_protocol.values import (
     FailureKind,
     FileSystem,
     FileSystemOf,
-    LayerForm,
-    LayerOperation,
-    LayerOutcome,
     ListDirectory,
     Open,
     OpenFlag,

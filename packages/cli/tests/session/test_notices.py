@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mirrord_cli.session.notices import Notices
-from mirrord_protocol.values import LayerNotice
+from mirrord_protocol.layer_values import LayerNotice
 
 
 def test_each_program_is_named_once() -> None:

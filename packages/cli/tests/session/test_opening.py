@@ -16,7 +16,8 @@ from mirrord_cli.session.actions import (
     Release,
 )
 from mirrord_cli.session.standins.registry import Budget
-from mirrord_protocol.values import Form, LayerForm, LayerOperation, Open, Opened, OpenFlag
+from mirrord_protocol.layer_values import LayerForm, LayerOperation
+from mirrord_protocol.values import Form, Open, Opened, OpenFlag
 from session_machine import FOLDER, LINK, Script, large, listed, status, whole
 
 OPEN, STAT, LIST, ENTER = LayerOperation.OPEN, LayerOperation.STAT, LayerOperation.LIST, LayerOperation.ENTER

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mirrord_cli.session.actions import Answer, Close, Finish, MakeLarge, Release, StopRange
 from mirrord_cli.session.reading import PARTLY_KEPT, PORTION, WHOLLY_KEPT
-from mirrord_protocol.values import Form, LayerForm, LayerOperation, LayerReply, Opened, Read
+from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerReply
+from mirrord_protocol.values import Form, Opened, Read
 from session_machine import Script, large, status, whole
 
 OPEN, WAIT, READ = LayerOperation.OPEN, LayerOperation.WAIT, LayerOperation.READ

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from mirrord_cli.session.requests import is_changing, open_flags, plain_path
-from mirrord_protocol.values import LayerOperation, LayerRequest, OpenFlag
+from mirrord_protocol.layer_values import LayerOperation, LayerRequest
+from mirrord_protocol.values import OpenFlag
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrord_protocol.values import LayerOperation, LayerOutcome
+from mirrord_protocol.layer_values import LayerOperation, LayerOutcome
 from session_layer import ask, begin, finish
 from session_run import gone, log_of, session
 

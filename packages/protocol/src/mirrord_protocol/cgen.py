@@ -15,7 +15,7 @@ from typing import Any
 from mirrord_protocol.csource import HEADER_END, HEADER_START, SOURCE_START, reader_of_lists
 from mirrord_protocol.schema import CODES, Field, Flat, enumerants, load, plain_fields, short_name, snake
 
-ENUMS = ("Errno", "LayerOperation", "LayerNotice", "LayerOutcome", "LayerForm")
+ENUMS = ("Errno", "LayerOperation", "LayerResolve", "LayerSocket", "LayerNotice", "LayerOutcome", "LayerForm")
 TYPES = {
     "bool": "bool", "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
     "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t",
@@ -148,6 +148,7 @@ def header() -> str:
         lines += declare_enum(getattr(schema, name).schema.node)
     lines += declare_struct("wire_stat", schema.Stat.schema.node, {})
     lines += declare_struct("wire_file_system", schema.FileSystem.schema.node, {})
+    lines += declare_struct("wire_address", schema.LayerAddress.schema.node, {})
     for name in ("LayerRequest", "LayerReply"):
         node = getattr(schema, name).schema.node
         lines += declare_struct(snake(name), node, {"stat": "wire_stat"})

@@ -10,16 +10,9 @@ import struct
 from operator import attrgetter
 
 from mirrord_protocol.failure import ERRNO_CODES, ERRNO_NAMES, LocalProtocolError, RemoteProtocolError
+from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.schema import Flat, load
-from mirrord_protocol.values import (
-    FileSystem,
-    LayerForm,
-    LayerOperation,
-    LayerOutcome,
-    LayerReply,
-    LayerRequest,
-    Stat,
-)
+from mirrord_protocol.values import FileSystem, Stat
 
 SECOND = 1_000_000_000
 

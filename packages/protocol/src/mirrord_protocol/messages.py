@@ -25,9 +25,11 @@ from mirrord_protocol.flat import (
     stat_numbers,
     stat_of_numbers,
 )
+from mirrord_protocol.network_messages import PLAIN, READERS, STRUCTS
 from mirrord_protocol.schema import load, plain_fields
 from mirrord_protocol.values import (
     Ack,
+    Capability,
     Changed,
     Close,
     Credit,
@@ -38,6 +40,7 @@ from mirrord_protocol.values import (
     Form,
     Goodbye,
     Hello,
+    Lacking,
     ListDirectory,
     Listed,
     Message,
@@ -116,6 +119,9 @@ def _put_welcome(build: Any, welcome: Welcome) -> None:
     variables = build.init("environment", len(welcome.environment))
     for variable, (name, value) in zip(variables, welcome.environment, strict=True):
         variable.name, variable.value = name, value
+    for build_lacking, lacking in zip(build.init("lacking", len(welcome.lacking)), welcome.lacking, strict=True):
+        build_lacking.capability = int(lacking.capability).bit_length() - 1
+        _put_failure(build_lacking.init("reason"), lacking.reason)
 
 
 def _put_open(build: Any, request: Open) -> None:
@@ -166,6 +172,7 @@ _STRUCTS: dict[type, tuple[str, Callable[[Any, Any], None]]] = {
     FileSystem: ("fileSystemIs", _put_file_system),
     Failure: ("failure", _put_failure),
     Goodbye: ("goodbye", lambda build, value: _put_failure(build, value.failure)),
+    **STRUCTS,
 }
 _PLAIN: dict[type, tuple[str, Callable[[Any], Any]]] = {
     bytes: ("path", lambda value: value),
@@ -175,6 +182,7 @@ _PLAIN: dict[type, tuple[str, Callable[[Any], Any]]] = {
     Ping: ("ping", lambda value: value.number),
     Pong: ("pong", lambda value: value.number),
     Ack: ("ack", lambda _value: None),
+    **PLAIN,
 }
 
 
@@ -243,6 +251,7 @@ def _welcome(read: Any) -> Welcome:
         major=read.major,
         minor=read.minor,
         capabilities=read.capabilities,
+        lacking=tuple(Lacking(Capability(1 << each.capability % 64), _failure(each.reason)) for each in read.lacking),
     )
 
 
@@ -270,6 +279,7 @@ _READERS: dict[str, Callable[[Any], Message]] = {
     "pong": Pong,
     "ack": lambda _read: Ack(),
     "goodbye": lambda read: Goodbye(_failure(read)),
+    **READERS,
 }
 
 

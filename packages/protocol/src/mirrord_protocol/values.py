@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from mirrord_protocol.network_values import Incoming, NetworkAnswer, NetworkRequest
+
 MAJOR = 1
 """Must be the same on both sides."""
 MINOR = 0
@@ -90,6 +92,19 @@ class Capability(enum.IntFlag):
     FILES = 1 << 0
     ENVIRONMENT = 1 << 1
     WATCHES = 1 << 2
+    NAMES = 1 << 3
+    OUTGOING = 1 << 4
+    INCOMING = 1 << 5
+
+
+ALL_CAPABILITIES = (
+    Capability.FILES
+    | Capability.ENVIRONMENT
+    | Capability.WATCHES
+    | Capability.NAMES
+    | Capability.OUTGOING
+    | Capability.INCOMING
+)
 
 
 class OpenFlag(enum.IntFlag):
@@ -119,7 +134,7 @@ class Hello:
     exclude: tuple[bytes, ...] = ()
     major: int = MAJOR
     minor: int = MINOR
-    capabilities: int = Capability.FILES | Capability.ENVIRONMENT | Capability.WATCHES
+    capabilities: int = ALL_CAPABILITIES
 
     def __repr__(self) -> str:  # the token is a secret, and values end up in logs
         return f"Hello(token=..., environment={self.environment}, major={self.major}, minor={self.minor})"
@@ -135,6 +150,14 @@ class Target:
     working_directory: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What an agent can't do for this target that others can."""
+
+    capability: Capability
+    reason: Failure
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
     target: Target
@@ -145,7 +168,8 @@ class Welcome:
     """Milliseconds of silence after which the other side is held to be gone."""
     major: int = MAJOR
     minor: int = MINOR
-    capabilities: int = Capability.FILES | Capability.ENVIRONMENT | Capability.WATCHES
+    capabilities: int = ALL_CAPABILITIES
+    lacking: tuple[Lacking, ...] = ()
 
     def __repr__(self) -> str:  # an environment has secrets too
         return f"Welcome(target={self.target}, environment={len(self.environment)} variables, lease={self.lease})"
@@ -250,83 +274,12 @@ class Goodbye:
     failure: Failure
 
 
-Request = Open | Read | StatPath | ListDirectory | ReadLink | RealPath | FileSystemOf
+Request = Open | Read | StatPath | ListDirectory | ReadLink | RealPath | FileSystemOf | NetworkRequest
 """What wants an answer."""
-Answer = Opened | Stat | Listed | bytes | FileSystem
+Answer = Opened | Stat | Listed | bytes | FileSystem | NetworkAnswer
 """A good answer with a message of its own; `bytes` is the path that ReadLink and RealPath ask for."""
 Message = (
     Hello | Welcome | Refused | Request | Answer | Failure
-    | Close | Credit | Changed | Ping | Pong | Ack | Goodbye
+    | Close | Credit | Changed | Incoming | Ping | Pong | Ack | Goodbye
 )  # fmt: skip
 """The body of a frame of kind `message`."""
-
-
-# ---------------------------------------------------------------------------------------------- layer <-> session
-
-
-class LayerOperation(enum.IntEnum):
-    OPEN = 0
-    STAT = 1
-    ACCESS = 2
-    READLINK = 3
-    REALPATH = 4
-    LIST = 5
-    ENTER = 6
-    IDENTIFY = 7
-    WAIT = 8
-    READ = 9
-    FILE_SYSTEM = 10
-    PLACE = 11
-    NOTICE = 12
-    TABLE = 13
-
-
-class LayerNotice(enum.IntEnum):
-    STATIC = 0
-    PRIVILEGED = 1
-    GO = 2
-
-
-class LayerOutcome(enum.IntEnum):
-    DONE = 0
-    LOCAL = 1
-    FAILED = 2
-
-
-class LayerForm(enum.IntEnum):
-    FOREIGN = 0
-    WHOLE = 1
-    FILLING = 2
-    REQUEST = 3
-    DIRECTORY = 4
-    STREAM = 5
-
-
-@dataclass(frozen=True, slots=True)
-class LayerRequest:
-    operation: LayerOperation
-    payload: int = 0
-    """Size in bytes of what follows the message."""
-    flags: int = 0
-    mode: int = 0
-    process: int = 0
-    device: int = 0
-    inode: int = 0
-    offset: int = 0
-    length: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LayerReply:
-    outcome: LayerOutcome
-    errno: str | None = None
-    """A name as `ENOENT`; set if and only if the outcome is `FAILED`."""
-    form: LayerForm = LayerForm.FOREIGN
-    payload: int = 0
-    """Size in bytes of what follows the message."""
-    offset: int = 0
-    length: int = 0
-    device: int = 0
-    inode: int = 0
-    stat: Stat | None = None
-    """None travels as zeros: no file has the mode 0."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirrord_protocol.values import LayerReply, Read, Request, Stat
+from mirrord_protocol.layer_values import LayerReply
+from mirrord_protocol.values import Read, Request, Stat
 
 
 @dataclass(frozen=True, slots=True)

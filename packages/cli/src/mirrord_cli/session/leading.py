@@ -13,7 +13,7 @@ from typing import Final
 from mirrord_cli.session.actions import Action, Answer, AnswerStream
 from mirrord_cli.session.paths import parents
 from mirrord_cli.session.settings import FileRules
-from mirrord_protocol.values import LayerOutcome, LayerReply
+from mirrord_protocol.layer_values import LayerOutcome, LayerReply
 
 KEPT: Final = 4096
 """So many directories are remembered, those that were met last."""

@@ -35,25 +35,10 @@ from mirrord_cli.session.requests import AT_SYMLINK_NOFOLLOW, is_changing, plain
 from mirrord_cli.session.rules import Rules, Side
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import SlotFlag, Table
+from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_file_system
-from mirrord_protocol.values import (
-    Answer as AgentAnswer,
-)
-from mirrord_protocol.values import (
-    Failure,
-    FileSystem,
-    FileSystemOf,
-    LayerForm,
-    LayerOperation,
-    LayerOutcome,
-    LayerReply,
-    LayerRequest,
-    ListDirectory,
-    ReadLink,
-    RealPath,
-    Stat,
-    StatPath,
-)
+from mirrord_protocol.values import Answer as AgentAnswer
+from mirrord_protocol.values import Failure, FileSystem, FileSystemOf, ListDirectory, ReadLink, RealPath, Stat, StatPath
 
 DONE: Final = LayerReply(LayerOutcome.DONE)
 LOCAL: Final = LayerReply(LayerOutcome.LOCAL)

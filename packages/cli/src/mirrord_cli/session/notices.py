@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from mirrord_protocol.values import LayerNotice
+from mirrord_protocol.layer_values import LayerNotice
 
 REASONS: Final = {
     LayerNotice.STATIC: "is linked statically: mirrord's layer can't be loaded into it",

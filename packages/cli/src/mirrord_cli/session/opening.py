@@ -29,16 +29,8 @@ from mirrord_cli.session.questions import Outcome, Questions, Refused, Told
 from mirrord_cli.session.requests import open_flags
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import Table
-from mirrord_protocol.values import (
-    Form,
-    LayerForm,
-    LayerOutcome,
-    LayerReply,
-    Open,
-    Opened,
-    OpenFlag,
-    Stat,
-)
+from mirrord_protocol.layer_values import LayerForm, LayerOutcome, LayerReply
+from mirrord_protocol.values import Form, Open, Opened, OpenFlag, Stat
 
 CONTENT: Final = 1 << 20
 """A file of at most so many bytes comes whole with its `open`."""

@@ -15,7 +15,8 @@ from mirrord_cli.session.filling import Arrived, Complete, Effect, Fetch, Missin
 from mirrord_cli.session.questions import Outcome, Questions, Refused
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import Table
-from mirrord_protocol.values import LayerForm, LayerOutcome, LayerReply, LayerRequest, Read
+from mirrord_protocol.layer_values import LayerForm, LayerOutcome, LayerReply, LayerRequest
+from mirrord_protocol.values import Read
 
 PORTION: Final = 64 << 10
 """The most that one `read` brings."""

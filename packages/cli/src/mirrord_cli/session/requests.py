@@ -6,7 +6,8 @@ import os
 from typing import Final
 
 from mirrord_cli.session.paths import follows_text
-from mirrord_protocol.values import LayerOperation, LayerRequest, OpenFlag
+from mirrord_protocol.layer_values import LayerOperation, LayerRequest
+from mirrord_protocol.values import OpenFlag
 
 AT_SYMLINK_NOFOLLOW: Final = 0x100
 CREATING: Final = os.O_CREAT | os.O_TRUNC

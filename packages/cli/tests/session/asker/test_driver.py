@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrord_protocol.values import LayerForm, LayerOperation, LayerOutcome
+from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerOutcome
 from session_layer import Got, ask
 from session_run import Running, round_trips, session
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mirrord_protocol.values import LayerOperation
+from mirrord_protocol.layer_values import LayerOperation
 from session_layer import ask
 from session_run import HERE, failure, gone, session, target
 

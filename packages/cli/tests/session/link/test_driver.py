@@ -16,8 +16,8 @@ import trio.testing
 
 from mirrord_cli.session.link.driver import Links
 from mirrord_cli.session.publishing.driver import SharedMemory
+from mirrord_protocol.layer_values import LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_layer_reply, encode_layer_request
-from mirrord_protocol.values import LayerOperation, LayerOutcome, LayerReply, LayerRequest
 from session_layer import begin, channel_pair, finish
 from session_run import HERE
 

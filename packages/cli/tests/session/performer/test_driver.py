@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mirrord_protocol.values import LayerForm, LayerOperation
+from mirrord_protocol.layer_values import LayerForm, LayerOperation
 from session_layer import ask
 from session_run import HERE, round_trips, session
 
@@ -63,7 +63,7 @@ sys.path[:0] = sys.argv[1:2]
 resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))
 from pathlib import Path
 from session_run import session
-from mirrord_protocol.values import LayerOperation as L
+from mirrord_protocol.layer_values import LayerOperation as L
 with session(Path(sys.argv[2])) as running:
     kept = [running.ask(L.OPEN, str(number)) for number in range(20)]
     for number in range(20, 150):

@@ -6,7 +6,7 @@ from itertools import count
 
 from mirrord_cli.session.filling import Filling
 from mirrord_cli.session.standins.registry import Budget, Registry, StandIn, same_content
-from mirrord_protocol.values import LayerForm
+from mirrord_protocol.layer_values import LayerForm
 from session_machine import FOLDER, status
 
 numbers = count(1)

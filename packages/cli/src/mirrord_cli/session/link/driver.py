@@ -20,8 +20,8 @@ import trio
 
 from mirrord_cli.session.publishing.driver import SharedMemory
 from mirrord_protocol.failure import RemoteProtocolError
+from mirrord_protocol.layer_values import LayerRequest
 from mirrord_protocol.messages import LAYER_REQUEST_SIZE, decode_layer_request
-from mirrord_protocol.values import LayerRequest
 
 MOST = LAYER_REQUEST_SIZE + 4096
 """Bytes of a question: a path has less than PATH_MAX."""

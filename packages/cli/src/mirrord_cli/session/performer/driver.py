@@ -48,8 +48,8 @@ from mirrord_cli.session.standins.registry import Budget, Registry
 from mirrord_cli.session.table import Devices, Table, plan_table, table_flags
 from mirrord_protocol.client import Client
 from mirrord_protocol.failure import errno_name
+from mirrord_protocol.layer_values import LayerOutcome, LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_layer_reply
-from mirrord_protocol.values import LayerOutcome, LayerReply, LayerRequest
 
 TICK = 1.0
 SHARE = 4

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from mirrord_cli.session.filling import Filling
-from mirrord_protocol.values import LayerForm, Stat
+from mirrord_protocol.layer_values import LayerForm
+from mirrord_protocol.values import Stat
 
 Identity = tuple[int, int]
 
