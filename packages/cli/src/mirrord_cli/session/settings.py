@@ -48,6 +48,78 @@ class EnvironmentRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterEntry:
+    """One line of `outgoing.filter` or `dns.filter`: `[tcp://|udp://][name|address|subnet][:port]`."""
+
+    protocol: str = ""
+    """`tcp` or `udp`; empty means both."""
+    name: str = ""
+    """A host's name in lower case."""
+    network: tuple[bytes, int] | None = None
+    """An address in network order, and how many of its first bits count; with `name` empty, None means all."""
+    port: int = 0
+    """0 means all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What matches an entry goes to one side, all else to the other."""
+
+    remote: bool
+    """Whether what matches is the target's."""
+    entries: tuple[FilterEntry, ...]
+
+
+class IncomingMode(enum.Enum):
+    """`feature.network.incoming.mode`."""
+
+    OFF = "off"
+    MIRROR = "mirror"
+    STEAL = "steal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingRules:
+    """`feature.network.incoming`; ports are numbers of TCP."""
+
+    mode: IncomingMode = IncomingMode.MIRROR
+    required: bool = False
+    """The user asked for this mode, so a session without it is an error."""
+    port_mapping: tuple[tuple[int, int], ...] = ()
+    """A program's port, and the target's that it stands for."""
+    listen_ports: tuple[tuple[int, int], ...] = ()
+    """A program's port, and the one to bind here instead."""
+    ignore_ports: tuple[int, ...] = ()
+    ports: tuple[int, ...] | None = None
+    """Only these of the target's; None means all."""
+    ignore_localhost: bool = False
+    """A program's listeners on loopback stay local."""
+    loopback: bool = True
+    """Connections from inside the target count too."""
+    reset: bool = True
+    """Connections established before are reset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRules:
+    """`feature.network` and `feature.hostname`: what is the target's."""
+
+    names: bool = True
+    name_filter: Filter | None = None
+    tcp: bool = True
+    udp: bool = True
+    ignore_localhost: bool = False
+    outgoing_filter: Filter | None = None
+    unix_streams: tuple[str, ...] = ()
+    """Patterns, as the user wrote them; compiled once."""
+    ipv6: bool = True
+    incoming: IncomingRules = IncomingRules()
+    hostname: bool = True
+    debugger_ports: tuple[tuple[int, int], ...] = ()
+    """First and last of ranges that stay on this machine's loopback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTarget:
     """A process on this machine, and when it was started, so that a reused PID is noticed."""
 
@@ -65,6 +137,7 @@ class Settings:
     """What starts an agent; the session appends the agent's own options."""
     files: FileRules
     environment: EnvironmentRules
+    network: NetworkRules = NetworkRules()
     skipped_programs: tuple[bytes, ...] = ()
     """Base names of programs in which the layer stays inert."""
     library: bytes
