@@ -15,15 +15,21 @@ PAGE = ROOT / "docs" / "hooks.md"
 HEAD = """# Hooked functions
 
 Made from `packages/layer-unix/csrc/hooks.def` by `./hatchw run hooks`.
-Which file of `packages/layer-unix/csrc/hooks/` has which calls is told by the comments of that table.
+Which file of `packages/layer-unix/csrc/hooks/` has which calls is told by the comments of the files that it includes.
 
 """
+
+
+def table() -> str:
+    """The whole table's text: the files that hooks.def includes, in its order."""
+    included = re.findall(r'^#include "(.+)"$', TABLE.read_text(), re.MULTILINE)
+    return "".join((TABLE.parent / name).read_text() for name in included)
 
 
 def page() -> str:
     """The page's text."""
     families: dict[str, list[str]] = {}
-    for family, name in re.findall(r"^\w*HOOK\w*\(\s*(\w+)\s*,[^,]+,\s*(\w+)\s*,", TABLE.read_text(), re.MULTILINE):
+    for family, name in re.findall(r"^\w*HOOK\w*\(\s*(\w+)\s*,[^,]+,\s*(\w+)\s*,", table(), re.MULTILINE):
         families.setdefault(family, []).append(name)
     lines = (f"- **{family}**: {', '.join(f'`{name}`' for name in names)}\n" for family, names in families.items())
     return HEAD + "".join(lines)

@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x4000000, 0x10000000, 0x20000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER = 0x20000, 0x4000000, 0x10000000
+CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_PRIVATE_ALL, MNT_DETACH, PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 0x40000 | 0x4000, 2, 1, 4
 SYS_PIVOT_ROOT = 155  # x86_64
 
@@ -78,15 +79,20 @@ def main() -> int:
     parser.add_argument("--user-namespace", choices=["mapped", "unmapped"])
     parser.add_argument("--isolated", action="store_true")
     parser.add_argument("--hostname")
+    parser.add_argument("--network", choices=["first", "own"])  # made before another user namespace, or within it
     parser.add_argument("--chroot")
     parser.add_argument("--private", action="store_true")
     chosen = parser.parse_args()
+    if chosen.network == "first":
+        call("unshare", CLONE_NEWNET)
     if (chosen.user is not None and not (chosen.chroot or chosen.isolated)) or (
         chosen.user is not None and chosen.user_namespace
     ):
         become(chosen.user, chosen.groups)
     if chosen.user_namespace:
         enter_user_namespace(mapped=chosen.user_namespace == "mapped")
+    if chosen.network == "own":
+        call("unshare", CLONE_NEWNET)
     if chosen.hostname:
         call("unshare", CLONE_NEWUTS)
         socket.sethostname(chosen.hostname)

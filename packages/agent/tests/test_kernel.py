@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -25,6 +26,15 @@ from mirrord_agent.kernel.layouts import (
     STATX,
     STATX_BTIME,
 )
+
+IN_ANOTHER = """
+import os, sys
+from mirrord_agent.kernel import driver as kernel
+network = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+before = kernel.owner_in_reach(network)
+kernel.setns(os.open(f"/proc/{sys.argv[1]}/ns/user", os.O_RDONLY), 0x10000000)
+print(before, kernel.owner_in_reach(network))
+"""
 
 
 def test_layouts_have_the_kernels_sizes() -> None:
@@ -85,6 +95,30 @@ def test_accessible(tmp_path: Path) -> None:
 def test_accessible_on_an_older_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "has_faccessat2", lambda: False)
     test_accessible(tmp_path)
+
+
+def test_a_kernel_that_answers_whatever_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a success errno is what an earlier call left there."""
+    ctypes.set_errno(errno.ENOSYS)
+    monkeypatch.setattr(kernel, "_syscall", lambda *_: 0)
+
+    assert kernel.has_faccessat2.__wrapped__()
+
+
+def test_whose_network_it_is() -> None:
+    """Ours belongs to our user namespace or to one above; a child's own to its."""
+    script = "import ctypes; ctypes.CDLL(None).unshare(0x50000000); print('ready', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout and child.stdout.readline() == b"ready\n"
+        fd = os.open(f"/proc/{child.pid}/ns/net", os.O_RDONLY)
+        assert kernel.owner_in_reach(fd)
+        os.close(fd)
+        if os.geteuid() == 0:  # within that user namespace, the machine's network belongs to nobody in reach
+            done = subprocess.run(
+                [sys.executable, "-c", IN_ANOTHER, str(child.pid)], capture_output=True, text=True, check=True
+            )
+            assert done.stdout == "True False\n"
+        child.communicate(b"\n")
 
 
 def test_getdents(tmp_path: Path) -> None:

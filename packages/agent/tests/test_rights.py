@@ -11,7 +11,7 @@ import pytest
 import agent_kit
 from agent_kit import NOBODY, failing, needs_root, play, refusal, start_agent, start_target, talk
 from mirrord_agent.kernel.layouts import CAP_SYS_PTRACE
-from mirrord_agent.target.machine import FILE_CAPABILITIES
+from mirrord_agent.target.machine import FILE_CAPABILITIES, NETWORK_CAPABILITIES
 from mirrord_protocol.client import Client
 from mirrord_protocol.values import FailureKind, Stat
 
@@ -47,7 +47,7 @@ async def shadow(client: Client) -> Stat:
 def test_roots_target() -> None:
     with start_target() as target, start_agent(target.pid) as agent:
         assert ids(agent) == ([0] * 4, [0] * 4)
-        assert not capabilities(agent) & ~(FILE_CAPABILITIES | 1 << CAP_SYS_PTRACE)
+        assert not capabilities(agent) & ~(FILE_CAPABILITIES | 1 << CAP_SYS_PTRACE | NETWORK_CAPABILITIES)
         assert locked(agent)
         assert talk(agent, shadow).allowed == R | W
 
@@ -66,7 +66,7 @@ def test_an_ordinary_users_target() -> None:
     with start_target("--user=1234", "--groups", "5", "6") as target, start_agent(target.pid) as agent:
         assert ids(agent) == ([1234] * 4, [1234] * 4)
         assert agent.status()["Groups"].split() == ["5", "6"]
-        assert capabilities(agent) == 0
+        assert capabilities(agent) == NETWORK_CAPABILITIES  # which is no right over files
         assert locked(agent)
         talk(agent, block)
 

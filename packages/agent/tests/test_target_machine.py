@@ -9,7 +9,9 @@ import pytest
 from mirrord_agent.kernel.layouts import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_PTRACE, PF_EXITING, PF_KTHREAD
 from mirrord_agent.target.machine import (
     FILE_CAPABILITIES,
+    NETWORK_CAPABILITIES,
     EnterHost,
+    EnterNetwork,
     EnterUser,
     Keep,
     Process,
@@ -23,9 +25,11 @@ from mirrord_agent.target.machine import (
     forbidden,
     gone,
     kept,
+    network_forbidden,
     parse_stat,
     parse_status,
     plan,
+    rules_forbidden,
     sees_other_files,
 )
 from mirrord_protocol.values import FailureKind
@@ -117,8 +121,17 @@ def test_machines_that_cannot_do_it() -> None:
 # ---------------------------------------------------------------------------------------------- rights
 
 
-def steps(ours: Rights, its: Rights, *, user: bool = False, host: bool = False, all_ids: bool = True) -> list[Step]:
-    return plan(ours, its, other_user=user, other_host=host, sees_all_ids=all_ids)
+def steps(
+    ours: Rights,
+    its: Rights,
+    *,
+    user: bool = False,
+    network: bool = False,
+    host: bool = False,
+    rules: bool = False,
+    all_ids: bool = True,
+) -> list[Step]:
+    return plan(ours, its, other_user=user, other_network=network, other_host=host, rules=rules, sees_all_ids=all_ids)
 
 
 def test_root_becomes_the_targets_user_and_keeps_nothing() -> None:
@@ -165,6 +178,37 @@ def test_ids_are_taken_outside_where_all_ids_are_seen() -> None:
     assert steps(ROOT, USER, user=True, all_ids=False) == [EnterUser()]
     without = replace(ROOT, effective=ALL & ~(1 << CAP_SETUID))
     assert steps(without, USER, user=True) == [EnterUser()]
+
+
+def test_the_network_is_entered_first_by_who_may_out_here() -> None:
+    assert steps(ROOT, USER, user=True, network=True, host=True) == [EnterNetwork()]
+    assert steps(USER, ROOT, user=True, network=True) == [EnterUser()]
+    assert steps(USER, USER, network=True) == [Keep(0)]
+
+
+def test_power_over_the_network_is_kept_where_it_is_of_use() -> None:
+    assert steps(ROOT, USER, rules=True)[-1] == Keep(NETWORK_CAPABILITIES)
+    assert steps(ROOT, USER)[-1] == Keep(0)
+    assert steps(USER, USER, rules=True) == [Keep(0)]
+    both = Rights(0, 0, frozenset(), NETWORK_CAPABILITIES, NETWORK_CAPABILITIES)
+    assert kept(both, both) == 0
+
+
+def test_a_network_out_of_reach_says_what_helps() -> None:
+    for failure in (
+        network_forbidden(7, 0),
+        network_forbidden(7, 1000),
+        rules_forbidden(7, 0, other_user=False),
+        rules_forbidden(7, 1000, other_user=False),
+        rules_forbidden(7, 1000, other_user=True),
+    ):
+        assert failure.kind == FailureKind.FORBIDDEN
+        assert "process 7" in failure.text
+    assert "run mirrord as root" in network_forbidden(7, 1000).text
+    assert "SYS_ADMIN" in network_forbidden(7, 0).text
+    assert "run mirrord as root" in rules_forbidden(7, 1000, other_user=False).text
+    assert "NET_ADMIN" in rules_forbidden(7, 0, other_user=False).text
+    assert "user namespace" in rules_forbidden(7, 1000, other_user=True).text
 
 
 def test_never_more_than_the_target_has() -> None:

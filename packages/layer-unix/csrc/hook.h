@@ -1,8 +1,8 @@
 /*
  * What every file of hooks includes: libc's functions as `libc.NAME`, and the prototypes `hook_NAME`, both made from
- * hooks.def. entry.c makes the exported symbols from the same table.
+ * hooks.def and the files that it includes. entry.c makes the exported symbols from the same table.
  *
- * A hook is one line in hooks.def and one function `hook_NAME` in a file of hooks/. It is called only while the layer
+ * A hook is one line there and one function `hook_NAME` in a file of hooks/. It is called only while the layer
  * is active; then every `libc.NAME` can be called (one that libc lacks fails with ENOSYS). The first lines of a hook
  * ask whether the call is ours; if not, it returns `libc.NAME(...)`. What the layer does for itself goes through sys.h.
  */
@@ -19,6 +19,8 @@
 #include <ftw.h>
 #include <glob.h>
 #include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +29,8 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -35,6 +39,7 @@ struct aiocb;
 struct sigevent;
 struct open_how;
 struct file_handle;
+struct __res_state;
 
 /* libc's own functions, in the order of hooks.def. Every field is a pointer, so that entry.c can fill it as an array. */
 struct libc {

@@ -1,5 +1,5 @@
 /*
- * Looks paths up in the shared table. Pure: no system call, no allocation; every offset is checked against the mapped
+ * Looks paths and ports up in the shared table. Pure: no system call, no allocation; every offset is checked against the mapped
  * size, since the writer is another process. The counterpart in the session writes it; tests have a writer of their
  * own. On the way of every local open, so it looks at each byte of the path once or twice and at no more.
  */
@@ -11,7 +11,7 @@
 #error "the table is little endian, and read as it lies"
 #endif
 
-_Static_assert(sizeof(struct table) == 80, "docs/layer.md");
+_Static_assert(sizeof(struct table) == 104, "docs/layer.md and docs/network.md");
 _Static_assert(sizeof(struct table_prefix) == 16, "docs/layer.md");
 _Static_assert(sizeof(struct table_slot) == 16, "docs/layer.md");
 
@@ -31,7 +31,9 @@ bool table_valid(const struct table *table, size_t size)
 		return false;
 	return part(table, size, table->prefix_offset, table->prefixes * (uint64_t)sizeof(struct table_prefix)) &&
 	       part(table, size, table->slot_offset, table->slots * (uint64_t)sizeof(struct table_slot)) &&
-	       part(table, size, table->name_offset, table->names * (uint64_t)2);
+	       part(table, size, table->name_offset, table->names * (uint64_t)2) &&
+	       part(table, size, table->own_offset, TABLE_PORTS_SIZE) &&
+	       part(table, size, table->relayed_offset, TABLE_PORTS_SIZE);
 }
 
 #define ONES 0x0101010101010101u
@@ -244,4 +246,21 @@ bool table_names(const struct table *table, size_t size, const char *name, size_
 		offset += 2 + other;
 	}
 	return false;
+}
+
+/* The session sets and clears bits while we look; a byte of them is read at once. */
+static bool has_port(const struct table *table, size_t size, uint32_t offset, unsigned port)
+{
+	const uint8_t *ports = part(table, size, offset, TABLE_PORTS_SIZE);
+	return ports && port < 65536 && __atomic_load_n(&ports[port / 8], __ATOMIC_RELAXED) >> port % 8 & 1;
+}
+
+bool table_owns(const struct table *table, size_t size, unsigned port)
+{
+	return has_port(table, size, table->own_offset, port);
+}
+
+bool table_relays(const struct table *table, size_t size, unsigned port)
+{
+	return has_port(table, size, table->relayed_offset, port);
 }

@@ -9,8 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TABLE_VERSION = 1, TABLE_STEPS = 32 };
+enum { TABLE_VERSION = 2, TABLE_STEPS = 32 };
 enum { TABLE_OFF = 1, TABLE_CHANGES_ASK = 2, TABLE_RELATIVE_ASK = 4 }; /* bits of `flags` */
+enum { /* bits of `network` */
+	TABLE_NAMES_LOCAL = 1,
+	TABLE_TCP_LOCAL = 2,
+	TABLE_UDP_LOCAL = 4,
+	TABLE_UNIX_LOCAL = 8,
+	TABLE_INCOMING_LOCAL = 16,
+	TABLE_LOOPBACK_LOCAL = 32, /* outgoing connections to loopback */
+	TABLE_HOSTNAME_LOCAL = 64,
+	TABLE_IPV6_OFF = 128, /* there is no IPv6 on the target: no sockets of it either */
+};
+enum { TABLE_PORTS_SIZE = 8192 }; /* bytes of a bitmap of ports */
 enum { TABLE_LOCAL_READ = 1, TABLE_LOCAL_CHANGE = 2 }; /* what table_lookup() returns, and bits of a slot's flags */
 
 struct table {
@@ -22,6 +33,11 @@ struct table {
 	uint32_t prefixes, prefix_offset;
 	uint32_t slots, slot_offset;
 	uint32_t names, name_offset;
+	uint32_t network;
+	uint32_t relays; /* how many sockets were relayed so far; 0: no socket can be ours */
+	uint32_t own_offset, relayed_offset;
+	uint32_t relayed_datagrams; /* as `relays`, for UDP */
+	uint32_t unused;
 };
 
 struct table_prefix {
@@ -52,5 +68,11 @@ bool table_covers(const struct table *table, size_t size, const char *path, size
 
 /* Whether a program's base name is one of those in which the layer stays inert. */
 bool table_names(const struct table *table, size_t size, const char *name, size_t length);
+
+/* Whether a port of loopback is one to which connections stay on this machine. */
+bool table_owns(const struct table *table, size_t size, unsigned port);
+
+/* Whether a port of loopback is one that the session relays from. */
+bool table_relays(const struct table *table, size_t size, unsigned port);
 
 #endif

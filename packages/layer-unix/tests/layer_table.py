@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MAGIC = b"MIRRORDT"
-HEADER = struct.Struct("<8sIIQQQIIIIIIIIII")
+HEADER = struct.Struct("<8sIIQQQIIIIIIIIIIIIIIII")
 PREFIX = struct.Struct("<8sIHBB")
 SLOT = struct.Struct("<QIHBB")
 
@@ -20,7 +20,15 @@ READ, CHANGE = 1, 2
 OFF, CHANGES_ASK, RELATIVE_ASK = 1, 2, 4
 """Bits of the table's flags."""
 
+NAMES_LOCAL, TCP_LOCAL, UDP_LOCAL, UNIX_LOCAL = 1, 2, 4, 8
+INCOMING_LOCAL, LOOPBACK_LOCAL, HOSTNAME_LOCAL, IPV6_OFF = 16, 32, 64, 128
+"""Bits of the table's network flags."""
+ALL_LOCAL = NAMES_LOCAL | TCP_LOCAL | UDP_LOCAL | UNIX_LOCAL | INCOMING_LOCAL | HOSTNAME_LOCAL
+PORTS = 8192
+"""Bytes of a bitmap of ports."""
+
 FLAGS_AT, WATCHED_AT, FILES_AT, DIRECTORIES_AT = 40, 44, 48, 52
+NETWORK_AT, RELAYS_AT, OWN_AT, RELAYED_AT, RELAYED_DATAGRAMS_AT = 80, 84, 88, 92, 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +56,30 @@ def encode_table(
     *,
     devices: tuple[int, int, int] = (0, 0, 0),
     flags: int = 0,
+    network: int = ALL_LOCAL,
     prefixes: Iterable[Prefix] = (),
     names: Sequence[bytes] = (),
     slots: int = 64,
     room: int = 1 << 16,
 ) -> bytearray:
-    """Return a table's bytes: header, prefixes (put in order), empty slots, names, then `room` for the slots' texts."""
+    """Return a table's bytes: header, prefixes (put in order), empty slots, bitmaps of ports, names, texts.
+
+    Behind the texts of the prefixes are `room` bytes for those of slots.
+    """
     ordered = sorted(prefixes, key=lambda prefix: len(prefix.text), reverse=True)
     prefix_at = HEADER.size
     slot_at = prefix_at + PREFIX.size * len(ordered)
-    name_at = slot_at + SLOT.size * slots
+    own_at = slot_at + SLOT.size * slots
+    relayed_at = own_at + PORTS
+    name_at = relayed_at + PORTS
     name_bytes = b"".join(struct.pack("<H", len(name)) + name for name in names)
     text_at = name_at + len(name_bytes)
     texts = b"".join(prefix.text for prefix in ordered)
     size = text_at + len(texts) + room
     table = bytearray(size)
     counts = (len(ordered), prefix_at, slots, slot_at, len(names), name_at)
-    HEADER.pack_into(table, 0, MAGIC, 1, size, *devices, flags, 0, 0, 0, *counts)
+    ports = (network, 0, own_at, relayed_at, 0, 0)
+    HEADER.pack_into(table, 0, MAGIC, 2, size, *devices, flags, 0, 0, 0, *counts, *ports)
     table[name_at:text_at] = name_bytes
     for index, prefix in enumerate(ordered):
         entry = (prefix.text[:8].lower(), text_at, len(prefix.text), prefix.verdict, prefix.fold)
@@ -89,6 +104,12 @@ def add_slot(table: bytearray | mmap.mmap, path: bytes, flags: int, text_at: int
     raise MemoryError("no free slot within 32 steps")
 
 
+def mark_port(table: bytearray | mmap.mmap, which: int, port: int, on: bool = True) -> None:
+    """Set or clear a port's bit in a bitmap: OWN_AT or RELAYED_AT."""
+    at = struct.unpack_from("<I", table, which)[0] + port // 8
+    table[at] = table[at] | 1 << port % 8 if on else table[at] & ~(1 << port % 8)
+
+
 class SharedTable:
     """A table in a memfd, as layers map it."""
 
@@ -99,12 +120,20 @@ class SharedTable:
         self._text_at = len(data) - (1 << 16)
 
     def count(self, at: int, change: int = 1) -> None:
-        """Change one of the counters: WATCHED_AT, FILES_AT, DIRECTORIES_AT."""
+        """Change one of the counters, as WATCHED_AT."""
         struct.pack_into("<I", self._map, at, struct.unpack_from("<I", self._map, at)[0] + change)
 
     def set_flags(self, flags: int) -> None:
         """Replace the table's flags."""
         struct.pack_into("<I", self._map, FLAGS_AT, flags)
+
+    def set_network(self, flags: int) -> None:
+        """Replace the table's network flags."""
+        struct.pack_into("<I", self._map, NETWORK_AT, flags)
+
+    def mark_port(self, which: int, port: int, on: bool = True) -> None:
+        """Set or clear a port's bit in a bitmap: OWN_AT or RELAYED_AT."""
+        mark_port(self._map, which, port, on)
 
     def add_slot(self, path: bytes, flags: int) -> None:
         """Publish what is decided for a path."""

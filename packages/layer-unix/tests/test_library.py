@@ -26,9 +26,11 @@ def test_abi() -> None:
 
 
 def test_hooks_are_those_of_the_table() -> None:
-    text = (build.SOURCES / "hooks.def").read_text()
+    included = re.findall(r'#include "(.+)"', (build.SOURCES / "hooks.def").read_text())
+    text = "".join((build.SOURCES / name).read_text() for name in included)
     hooks = mirrord_layer_unix.hooks()
 
+    assert sorted(included) == sorted(f"hooks/{path.name}" for path in build.SOURCES.glob("hooks/*.def"))
     assert hooks[0] == Hook("descriptors", "close")
     assert len(hooks) == len(set(hooks)) == len(re.findall(r"^\w*HOOK\(", text, re.MULTILINE))
 

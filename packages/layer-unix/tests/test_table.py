@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layer_guard import Guarded
-from layer_table import ASK, CHANGE, LOCAL, READ, Prefix, add_slot, encode_table
+from layer_table import ASK, CHANGE, LOCAL, OWN_AT, READ, RELAYED_AT, Prefix, add_slot, encode_table, mark_port
 from mirrord_layer_unix._pure import ffi, lib
 
 BOTH = READ | CHANGE
@@ -147,10 +149,25 @@ def test_validity() -> None:
 
     assert is_valid(table)
     assert not is_valid(table, len(table) - 1)
-    assert not is_valid(b"x" * 79)
+    assert not is_valid(b"x" * 103)
     assert not is_valid(bytes(table).replace(b"MIRRORDT", b"MIRRORDS"))
-    table[8] = 2
-    assert not is_valid(table)
+    for damage in ((8, 1), (8, 3), (OWN_AT + 3, 1), (RELAYED_AT + 3, 1)):
+        damaged = bytearray(table)
+        damaged[damage[0]] = damage[1]
+        assert not is_valid(damaged)
+
+
+@pytest.mark.parametrize(("which", "knows_port"), [(OWN_AT, lib.table_owns), (RELAYED_AT, lib.table_relays)])
+def test_ports(which: int, knows_port: Callable[[Any, int, int], bool]) -> None:
+    table = encode_table()
+    marked = [0, 1, 7, 8, 80, 443, 32768, 65535]
+    for port in (*marked, 9):
+        mark_port(table, which, port)
+    mark_port(table, which, 9, on=False)
+    memory = ffi.cast("struct table *", ffi.from_buffer(table))
+
+    assert [port for port in range(65536 + 16) if knows_port(memory, len(table), port)] == marked
+    assert not any(knows_port(memory, 80, port) for port in marked)
 
 
 def truth(prefixes: list[Prefix], slots: dict[bytes, int], path: bytes) -> int:
@@ -197,10 +214,13 @@ def test_no_damaged_table_leads_outside_of_it() -> None:
             break
         damaged = bytearray(good)
         for _ in range(generator.randint(1, 8)):
-            at = generator.randrange(80 if generator.random() < 0.7 else 400)
+            at = generator.randrange(104 if generator.random() < 0.7 else 400)
             damaged[at] = generator.choice([0, 1, 0x7F, 0x80, 0xFF, generator.randrange(256)])
         table = ffi.cast("struct table *", guard.put(bytes(damaged)))
         lib.table_valid(table, len(good))
         for path in asked:
             lib.table_lookup(table, len(good), path, len(path))
         lib.table_names(table, len(good), b"make", 4)
+        for port in (0, 65535):
+            lib.table_owns(table, len(good), port)
+            lib.table_relays(table, len(good), port)

@@ -28,11 +28,14 @@ from mirrord_agent.workers.driver import STREAMS, Workers
 from mirrord_protocol.failure import RemoteError
 from mirrord_protocol.server import Reply, serve
 from mirrord_protocol.values import (
+    ALL_CAPABILITIES,
+    Capability,
     Failure,
     FailureKind,
     FileSystemOf,
     Form,
     Hello,
+    Lacking,
     ListDirectory,
     Listed,
     Open,
@@ -102,6 +105,7 @@ class AgentService:
         self._watched: dict[int, Reply] = {}
         self._workers = Workers()
         self._streams = Workers(STREAMS)
+        self._lacking = lacking(target)
 
     async def welcome(self, hello: Hello) -> Welcome:
         """Answer a hello with what the target is, and with its environment if that is wanted."""
@@ -122,6 +126,8 @@ class AgentService:
                 working_directory=target.working_directory,
             ),
             environment=variables,
+            capabilities=ALL_CAPABILITIES & ~sum(self._lacking),
+            lacking=tuple(Lacking(capability, reason) for capability, reason in self._lacking.items()),
         )
 
     def close(self) -> None:
@@ -287,6 +293,16 @@ async def _wait_readable(file: OpenFile) -> None:
             await trio.lowlevel.wait_readable(fd)
         except PermissionError:  # it says that it would wait, but can't be waited for
             raise os_error(errno.EAGAIN) from None
+
+
+def lacking(target: HeldTarget) -> dict[Capability, Failure]:
+    """Return what we can't do for a target, and why."""
+    reasons = {
+        Capability.NAMES: target.network,
+        Capability.OUTGOING: target.network,
+        Capability.INCOMING: target.rules,
+    }
+    return {capability: reason for capability, reason in reasons.items() if reason}
 
 
 def _raise_descriptor_limit() -> int:

@@ -14,7 +14,17 @@ from mirrord_cli.session.paths import is_below, is_clean
 from mirrord_cli.session.prefixes import Prefix, PrefixVerdict, derive_prefixes
 from mirrord_cli.session.rules import Rules, Side
 from mirrord_cli.session.settings import FileRules, Mode
-from mirrord_cli.session.table import Devices, SlotFlag, Table, TableFlag, TablePlan, hash_path, plan_table, table_flags
+from mirrord_cli.session.table import (
+    ALL_LOCAL,
+    Devices,
+    SlotFlag,
+    Table,
+    TableFlag,
+    TablePlan,
+    hash_path,
+    plan_table,
+    table_flags,
+)
 from mirrord_layer_unix._pure import ffi, lib
 from session_rules import file_rules, some_paths, some_rules
 
@@ -51,10 +61,13 @@ def test_header(names: tuple[bytes, ...]) -> None:
     assert lib.table_valid(written.read, plan.size)
     assert not lib.table_valid(written.read, plan.size - 1)
     assert plan.size % 8 == 0
-    assert written.memory[:16] == b"MIRRORDT" + (1).to_bytes(4, "little") + plan.size.to_bytes(4, "little")
+    assert written.memory[:16] == b"MIRRORDT" + (2).to_bytes(4, "little") + plan.size.to_bytes(4, "little")
     assert written.memory[16:40] == b"".join(device.to_bytes(8, "little") for device in DEVICES)
     assert written.memory[40:56] == b"\2" + bytes(15)
     assert written.lookup(b"/usr/x") == BOTH
+    words = memoryview(written.memory)[80:104].cast("I")
+    assert list(words) == [ALL_LOCAL, 0, plan.own_offset, plan.relayed_offset, 0, 0]
+    assert not any(written.memory[plan.own_offset : plan.relayed_offset + 8192])
 
 
 def test_counters() -> None:

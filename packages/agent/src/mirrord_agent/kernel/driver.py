@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import functools
 import os
 import platform
@@ -24,6 +25,7 @@ from mirrord_agent.kernel.layouts import (
     DIRENT,
     FACCESSAT2,
     INOTIFY_EVENT,
+    NS_GET_USERNS,
     NUMBERS,
     OPEN_HOW,
     OPENAT2,
@@ -87,8 +89,8 @@ def statx(fd: int, name: bytes = b"", *, wait: bool = True) -> tuple[int, ...]:
 @functools.cache
 def has_faccessat2() -> bool:
     """Whether the kernel checks access for effective rights (Linux 5.8)."""
-    _syscall(_LONG(FACCESSAT2), _LONG(-1), b"/", _LONG(0), _LONG(AT_EACCESS))
-    return ctypes.get_errno() != errno.ENOSYS
+    succeeded = _syscall(_LONG(FACCESSAT2), _LONG(-1), b"/", _LONG(0), _LONG(AT_EACCESS)) == 0
+    return succeeded or ctypes.get_errno() != errno.ENOSYS
 
 
 def accessible(fd: int, name: bytes, mode: int) -> bool:
@@ -180,6 +182,15 @@ def setns(fd: int, kind: int) -> None:
     """Enter a namespace."""
     if _libc.setns(fd, kind) < 0:
         raise _fail()
+
+
+def owner_in_reach(namespace: int) -> bool:
+    """Whether the user namespace that owns a namespace is ours or below ours: there our capabilities count."""
+    try:
+        os.close(fcntl.ioctl(namespace, NS_GET_USERNS))
+    except PermissionError:
+        return False
+    return True
 
 
 def capget() -> tuple[int, int]:

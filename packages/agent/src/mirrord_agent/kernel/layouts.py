@@ -127,15 +127,23 @@ IN_Q_OVERFLOW = 0x4000
 IN_IGNORED = 0x8000
 IN_MASK_ADD = 0x20000000
 
+# ---------------------------------------------------------------------------------------------- sockets
+
+SOCKET_MARK = 0x2072
+"""On every socket that we make, so that our own rules pass it: bits that neither kube-proxy nor Cilium gives a meaning."""
+
 # ---------------------------------------------------------------------------------------------- rights
 
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
+NS_GET_USERNS = 0xB701
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 CAP_FOWNER = 3
 CAP_SETGID = 6
 CAP_SETUID = 7
+CAP_NET_ADMIN = 12
 CAP_SYS_PTRACE = 19
 CAP_SYS_ADMIN = 21
 PF_EXITING = 0x4  # in the flags of /proc/PID/stat

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from mirrord_agent.kernel import driver as kernel
 from mirrord_agent.kernel.layouts import (
+    CLONE_NEWNET,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     O_PATH,
@@ -24,7 +25,9 @@ from mirrord_agent.kernel.layouts import (
     RESOLVE_IN_ROOT,
 )
 from mirrord_agent.target.machine import (
+    NETWORK_CAPABILITIES,
     EnterHost,
+    EnterNetwork,
     EnterUser,
     Keep,
     Rights,
@@ -36,15 +39,18 @@ from mirrord_agent.target.machine import (
     check_process,
     forbidden,
     gone,
+    network_forbidden,
     parse_stat,
     parse_status,
     plan,
+    rules_forbidden,
     sees_other_files,
 )
-from mirrord_protocol.values import FailureKind
+from mirrord_protocol.values import Failure, FailureKind
 
 HOSTNAME_FILE = b"/etc/hostname"
 HOSTNAME_LIMIT = 256
+NO_RIGHTS = Rights(0, 0, frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,29 @@ class HeldTarget:
     process_ids: tuple[int, ...]
     """From its innermost PID namespace outwards."""
     start: int
+    network: Failure | None = None
+    """Why its network can't be had; None: every socket that we make is in it."""
+    rules: Failure | None = None
+    """Why connections to it can't be redirected; None: we have NET_ADMIN over its network."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was found and taken on the way to the target's rights."""
+
+    pid: int
+    our_uid: int
+    hostname: bytes | None = None
+    rights: Rights = NO_RIGHTS
+    other_user: bool = False
+    network: bool = False
+    rules: bool = False
+
+    def network_failure(self) -> Failure | None:
+        return None if self.network else network_forbidden(self.pid, self.our_uid)
+
+    def rules_failure(self) -> Failure | None:
+        return None if self.rules else rules_forbidden(self.pid, self.our_uid, other_user=self.other_user)
 
 
 def hold(pid: int, start: int, *, before_change: Callable[[], None]) -> HeldTarget:
@@ -108,7 +137,8 @@ def _hold_parts(pid: int, start: int, process: int, death: int, before_change: C
     working_directory = below(outside_root, os.readlink(b"cwd", dir_fd=process))
     name = _read(process, "comm").removesuffix(b"\n")
     ids = parse_status(_read(process, "status"))[1]
-    hostname, rights = _take_rights(process, root, before_change)
+    taken = _Taken(pid, os.geteuid(), other_user=_elsewhere(process, "ns/user"))
+    _take_rights(taken, process, before_change)
     return HeldTarget(
         pid=pid,
         process=process,
@@ -116,14 +146,16 @@ def _hold_parts(pid: int, start: int, process: int, death: int, before_change: C
         root=root,
         memory=memory,
         variables=variables,
-        user_id=rights.uid,
-        group_id=rights.gid,
+        user_id=taken.rights.uid,
+        group_id=taken.rights.gid,
         name=name,
-        hostname=hostname,
+        hostname=_named_hostname(root) if taken.hostname is None else taken.hostname,
         working_directory=working_directory or b"/",
         outside_root=outside_root,
         process_ids=tuple(reversed(ids)) or (pid,),
         start=start,
+        network=taken.network_failure(),
+        rules=taken.network_failure() or taken.rules_failure(),
     )
 
 
@@ -155,45 +187,45 @@ def environment(target: HeldTarget) -> bytes:
 # ---------------------------------------------------------------------------------------------- rights
 
 
-def _take_rights(process: int, root: int, before_change: Callable[[], None]) -> tuple[bytes, Rights]:
-    """Act with the target's rights from now on; return its hostname and those rights."""
-    hostname, its, done = None, Rights(0, 0, frozenset()), False
+def _take_rights(taken: _Taken, process: int, before_change: Callable[[], None]) -> None:
+    """Act with the target's rights from now on."""
+    done = tried_network = False
     while not done:
-        its = parse_status(_read(process, "status"))[0]
+        taken.rights = parse_status(_read(process, "status"))[0]
+        taken.network = not _elsewhere(process, "ns/net")
         ours = _our_rights()
         steps = plan(
             ours,
-            its,
+            taken.rights,
             other_user=_elsewhere(process, "ns/user"),
-            other_host=hostname is None and _elsewhere(process, "ns/uts"),
+            other_network=not taken.network and not tried_network,
+            other_host=taken.hostname is None and _elsewhere(process, "ns/uts"),
+            rules=taken.network and _network_in_reach(process),
             sees_all_ids=_sees_all_ids(),
         )
-        if hostname is None and not _elsewhere(process, "ns/uts"):
-            hostname = os.fsencode(os.uname().nodename)
+        if taken.hostname is None and not _elsewhere(process, "ns/uts"):
+            taken.hostname = os.fsencode(os.uname().nodename)
         if sees_other_files(ours, steps):
             before_change()
         for step in steps:
-            if _carry_out(step, process):
-                hostname = os.fsencode(os.uname().nodename)
-            done = isinstance(step, Keep)
-    if hostname is None:
-        hostname = _named_hostname(root)
+            if _carry_out(step, process) and isinstance(step, EnterHost):
+                taken.hostname = os.fsencode(os.uname().nodename)
+            tried_network = isinstance(step, EnterNetwork)  # from where we are: in another user namespace, try again
+            if isinstance(step, Keep):
+                taken.rules, done = bool(step.capabilities & NETWORK_CAPABILITIES), True
     kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(PR_SET_DUMPABLE, 0)
-    return hostname, its
 
 
 def _carry_out(step: Step, process: int) -> bool:
-    """Take one step; whether our hostname is the target's now."""
+    """Take one step; False for a namespace that we may not enter, which is no obstacle."""
     match step:
         case EnterUser():
             _enter(process, "ns/user", CLONE_NEWUSER)
         case EnterHost():
-            try:
-                _enter(process, "ns/uts", CLONE_NEWUTS)
-            except PermissionError:  # it may belong to another user namespace than the target does
-                return False
-            return True
+            return _enter_if_allowed(process, "ns/uts", CLONE_NEWUTS)
+        case EnterNetwork():
+            return _enter_if_allowed(process, "ns/net", CLONE_NEWNET)
         case TakeIds(uid, gid, groups):
             kernel.prctl(PR_SET_KEEPCAPS, 1)
             _take_groups(groups)
@@ -207,7 +239,7 @@ def _carry_out(step: Step, process: int) -> bool:
         case Keep(capabilities):
             kernel.clear_ambient()
             kernel.capset(capabilities)
-    return False
+    return True
 
 
 def _take_groups(groups: frozenset[int]) -> None:
@@ -235,6 +267,22 @@ def _elsewhere(process: int, name: str) -> bool:
     """Whether the target is in another namespace than we are."""
     ours, its = os.stat(f"/proc/thread-self/{name}"), os.stat(name, dir_fd=process)
     return (ours.st_dev, ours.st_ino) != (its.st_dev, its.st_ino)
+
+
+def _enter_if_allowed(process: int, name: str, kind: int) -> bool:
+    try:
+        _enter(process, name, kind)
+    except PermissionError:  # it may belong to another user namespace than the target does
+        return False
+    return True
+
+
+def _network_in_reach(process: int) -> bool:
+    fd = os.open("ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    try:
+        return kernel.owner_in_reach(fd)
+    finally:
+        os.close(fd)
 
 
 def _enter(process: int, name: str, kind: int) -> None:

@@ -11,6 +11,7 @@ from mirrord_agent.kernel.layouts import (
     CAP_DAC_OVERRIDE,
     CAP_DAC_READ_SEARCH,
     CAP_FOWNER,
+    CAP_NET_ADMIN,
     CAP_SETGID,
     CAP_SETUID,
     CAP_SYS_ADMIN,
@@ -23,6 +24,8 @@ from mirrord_protocol.values import Failure, FailureKind
 FILE_CAPABILITIES = 1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH | 1 << CAP_FOWNER
 """Those that decide which files may be read, and whether without changing their access times."""
 IDS_CAPABILITIES = 1 << CAP_SETUID | 1 << CAP_SETGID
+NETWORK_CAPABILITIES = 1 << CAP_NET_ADMIN
+"""The one that redirecting connections needs. No program of the target's is started with it, no file opened by it."""
 
 
 class TargetRefused(Exception):
@@ -135,12 +138,38 @@ def check_kernel(*, machine: str, known_machine: bool, openat2: bool) -> None:
         raise TargetRefused(FailureKind.UNSUPPORTED, text)
 
 
+def network_forbidden(pid: int, our_uid: int) -> Failure:
+    """Return why a network namespace that we may not enter leaves the target's network out."""
+    if our_uid == 0:
+        helps = "this agent lacks the capability SYS_ADMIN there: run mirrord with it, or where the target was started"
+    else:
+        helps = f"which user {our_uid} may not enter: run mirrord as root"
+    return Failure(FailureKind.FORBIDDEN, None, f"process {pid} is in a network namespace of its own, {helps}")
+
+
+def rules_forbidden(pid: int, our_uid: int, *, other_user: bool) -> Failure:
+    """Return why connections that come to the target can't be redirected."""
+    if other_user:
+        helps = "its user namespace has no power over the network that it shares with others: give it one of its own"
+    elif our_uid == 0:
+        helps = "this agent lacks the capability NET_ADMIN: run mirrord with it"
+    else:
+        helps = f"user {our_uid} has no power over its network: run mirrord as root"
+    text = f"connections to process {pid} can't be redirected, {helps}"
+    return Failure(FailureKind.FORBIDDEN, None, text)
+
+
 # ---------------------------------------------------------------------------------------------- rights
 
 
 @dataclass(frozen=True, slots=True)
 class EnterUser:
     """Enter the target's user namespace; then plan again, for its ids and our capabilities are others there."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnterNetwork:
+    """Enter the target's network namespace, if we may; then plan again, for it decides which capabilities are of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +193,33 @@ class Keep:
     capabilities: int
 
 
-Step = EnterUser | EnterHost | TakeIds | Keep
+Step = EnterUser | EnterNetwork | EnterHost | TakeIds | Keep
 
 
-def plan(ours: Rights, its: Rights, *, other_user: bool, other_host: bool, sees_all_ids: bool) -> list[Step]:
-    """Return the steps from our rights to the target's; `EnterUser` is the last where there is one.
+def plan(
+    ours: Rights,
+    its: Rights,
+    *,
+    other_user: bool,
+    other_network: bool,
+    other_host: bool,
+    rules: bool,
+    sees_all_ids: bool,
+) -> list[Step]:
+    """Return the steps from our rights to the target's; `EnterNetwork` or `EnterUser` is the last where there is one.
 
+    `other_network`: its network namespace is another than ours, and entering it from here hasn't failed yet. Who has
+    the right out here enters it first: it may belong to another user namespace than the target's. Who hasn't may have
+    it within the target's user namespace.
+    `rules`: we are in its network namespace, and our capabilities count there.
     `sees_all_ids`: our user namespace is the machine's own, so ids that we see are the real ones. From there, they are
     taken before entering the target's: an id that the target's namespace doesn't map can't be taken within.
     """
     take = TakeIds(its.uid, its.gid, its.groups)
     differ = take != TakeIds(ours.uid, ours.gid, ours.groups)
     may_take = not IDS_CAPABILITIES & ~ours.effective
+    if other_network and ours.effective & 1 << CAP_SYS_ADMIN:
+        return [EnterNetwork()]
     if other_user:
         return [take, EnterUser()] if differ and may_take and sees_all_ids else [EnterUser()]
     steps: list[Step] = []
@@ -188,18 +232,18 @@ def plan(ours: Rights, its: Rights, *, other_user: bool, other_host: bool, sees_
             f"no permission to act as the target's user {its.uid}: this agent lacks the capabilities SETUID and SETGID"
         )
         raise TargetRefused(FailureKind.FORBIDDEN, text)
-    return [*steps, Keep(kept(ours, its))]
+    return [*steps, Keep(kept(ours, its) | (NETWORK_CAPABILITIES & ours.permitted if rules else 0))]
 
 
 def kept(ours: Rights, its: Rights) -> int:
-    """Return the capabilities to keep: never one that the target lacks."""
+    """Return the capabilities over files and processes to keep: never one that the target lacks."""
     keep = its.effective & FILE_CAPABILITIES
     # The kernel shows /proc/PID/exe and its like to those with SYS_PTRACE, or with no fewer rights than the process.
     if its.effective & 1 << CAP_SYS_PTRACE:
         keep |= 1 << CAP_SYS_PTRACE
     else:
         keep |= its.permitted
-    return keep & ours.permitted
+    return keep & ours.permitted & ~NETWORK_CAPABILITIES
 
 
 def sees_other_files(ours: Rights, steps: list[Step]) -> bool:

@@ -1,6 +1,6 @@
 """The shared table: its layout and what the session writes into it, over memory that the driver made. No I/O.
 
-docs/layer.md has the page on it; packages/layer-unix/csrc/table.c reads it, in other processes and meanwhile. Every
+docs/layer.md and docs/network.md have the pages on it; packages/layer-unix/csrc/table.c reads it, in other processes and meanwhile. Every
 field is zero until it is written, once, and a slot's hash comes last: a reader that sees half of a slot compares a
 text that isn't there yet, and asks.
 """
@@ -21,12 +21,14 @@ SLOTS: Final = 1 << 16
 ROOM: Final = 2 << 20
 """Bytes for the paths of slots. Like the slots, they are memory only once they are written to."""
 
-_HEADER: Final = struct.Struct("<8sIIQQQIIIIIIIIII")
+_HEADER: Final = struct.Struct("<8sIIQQQIIIIIIIIIIIIIIII")
 _PREFIX: Final = struct.Struct("<8sIHBB")
 _SLOT: Final = struct.Struct("<QIHBB")
 _MAGIC: Final = b"MIRRORDT"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _WATCHED, _FILES, _DIRECTORIES = 44 // 4, 48 // 4, 52 // 4
+_PORTS: Final = 8192
+"""Bytes of a bitmap with a bit for each port."""
 _STEPS: Final = 32
 _LONGEST: Final = 4096
 _64_BITS: Final = (1 << 64) - 1
@@ -42,6 +44,32 @@ class TableFlag(enum.IntFlag):
     """Calls that change a path ask where to do it."""
     RELATIVE_ASK = 4
     """Relative paths in local directories are asked about."""
+
+
+class NetworkFlag(enum.IntFlag):
+    """What of the network is this machine's alone."""
+
+    NAMES_LOCAL = 1
+    TCP_LOCAL = 2
+    UDP_LOCAL = 4
+    UNIX_LOCAL = 8
+    INCOMING_LOCAL = 16
+    LOOPBACK_LOCAL = 32
+    """Outgoing connections to loopback."""
+    HOSTNAME_LOCAL = 64
+    IPV6_OFF = 128
+    """There are no sockets of IPv6."""
+
+
+ALL_LOCAL: Final = (
+    NetworkFlag.NAMES_LOCAL
+    | NetworkFlag.TCP_LOCAL
+    | NetworkFlag.UDP_LOCAL
+    | NetworkFlag.UNIX_LOCAL
+    | NetworkFlag.INCOMING_LOCAL
+    | NetworkFlag.HOSTNAME_LOCAL
+)
+"""Layers leave the network alone."""
 
 
 class SlotFlag(enum.IntFlag):
@@ -74,8 +102,16 @@ class TablePlan:
         return _HEADER.size + _PREFIX.size * len(self.prefixes)
 
     @property
-    def name_offset(self) -> int:
+    def own_offset(self) -> int:
         return self.slot_offset + _SLOT.size * self.slots
+
+    @property
+    def relayed_offset(self) -> int:
+        return self.own_offset + _PORTS
+
+    @property
+    def name_offset(self) -> int:
+        return self.relayed_offset + _PORTS
 
     @property
     def text_offset(self) -> int:
@@ -126,9 +162,17 @@ class Table:
         plan: From `plan_table`.
         devices: Of the stand-ins.
         flags: From `table_flags`.
+        network: What of the network layers leave alone.
     """
 
-    def __init__(self, memory: memoryview, plan: TablePlan, devices: Devices, flags: TableFlag) -> None:
+    def __init__(
+        self,
+        memory: memoryview,
+        plan: TablePlan,
+        devices: Devices,
+        flags: TableFlag,
+        network: NetworkFlag = ALL_LOCAL,
+    ) -> None:
         self._bytes = memory[: plan.size]
         self._words = self._bytes.cast("I")
         self._longs = self._bytes.cast("Q")  # written at once, not byte by byte
@@ -141,7 +185,8 @@ class Table:
             entry = (prefix.text[:8].lower(), text, len(prefix.text), prefix.verdict, True)
             _PREFIX.pack_into(self._bytes, _HEADER.size + index * _PREFIX.size, *entry)
         counts = (len(plan.prefixes), _HEADER.size, plan.slots, plan.slot_offset, plan.name_count, plan.name_offset)
-        _HEADER.pack_into(self._bytes, 0, _MAGIC, _VERSION, plan.size, *devices, flags, 0, 0, 0, *counts)
+        ports = (network, 0, plan.own_offset, plan.relayed_offset, 0, 0)
+        _HEADER.pack_into(self._bytes, 0, _MAGIC, _VERSION, plan.size, *devices, flags, 0, 0, 0, *counts, *ports)
 
     def add_slot(self, path: bytes, flags: SlotFlag) -> bool:
         """Tell layers that a cleaned path is local for some calls, beside what they were told before.
