@@ -28,6 +28,7 @@ class Remote:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.pid = process.pid
 
     def ask(self, **request: Any) -> Any:
         """Its answer to one request."""

@@ -87,6 +87,11 @@ def put(files: dict[str, str | None]) -> None:
             os.rename(f"/etc/{name}.new", f"/etc/{name}")
 
 
+def limit_ports(ports: str) -> None:
+    """Say which ports the kernel may choose for connections."""
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(ports)
+
+
 def text(address: Address) -> str:
     family = socket.AF_INET if len(address.host) == 4 else socket.AF_INET6
     scope = f"%{socket.if_indextoname(address.scope)}" if address.scope else ""
@@ -110,6 +115,8 @@ async def carry_out(request: dict[str, Any], names: Names, servers: list[Server]
         case {"addresses": action}:
             for address in ADDRESSES:
                 await trio.run_process(["ip", "address", action, address, "dev", "lo", *["nodad"] * (":" in address)])
+        case {"ports": ports}:
+            limit_ports(ports)
         case {"glibc": asked}:
             command = [sys.executable, "-I", "-S", "-c", GLIBC, json.dumps(asked)]
             done = await trio.run_process(command, capture_stdout=True)
