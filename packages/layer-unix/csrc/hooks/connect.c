@@ -33,10 +33,13 @@ static int outcome(const struct socket_facts *socket, int code)
 	return errno == EINPROGRESS ? code : errno;
 }
 
-/* Fails as a connect that was begun: a wait that was broken off leaves it going. */
+/*
+ * Fails as a connect that was begun: a wait that was broken off leaves it going, and of an error that SO_ERROR took away
+ * nothing is known but that there was one (ECONNABORTED).
+ */
 __attribute__((noinline)) static int begun(const struct socket_facts *socket, int code)
 {
-	if (code == EINTR || code == EALREADY || code == EISCONN || code == EINPROGRESS)
+	if (code == EINTR || code == EALREADY || code == EISCONN || code == EINPROGRESS || code == ECONNABORTED)
 		return fail(code);
 	return fail(outcome(socket, code));
 }
@@ -154,8 +157,10 @@ __attribute__((noinline)) static int connect_unix(int descriptor, const struct s
 	const struct sockaddr_un *to = (const struct sockaddr_un *)address;
 	uint32_t flags = 0;
 	socklen_t room = sizeof name;
-	if (socket.kind != SOCKET_UNIX || length > sizeof name || sys_getpeername(descriptor, &name, &room) == 0)
+	if (socket.kind != SOCKET_UNIX || length > sizeof name)
 		return libc.connect(descriptor, address, length);
+	if (sys_getpeername(descriptor, &name, &room) == 0)
+		return fail(EISCONN);
 	if (sys_fcntl(descriptor, F_GETFL, 0) & O_NONBLOCK)
 		flags |= 1u << WIRE_LAYER_SOCKET_NON_BLOCKING;
 	if (network_ask(WIRE_LAYER_OPERATION_CONNECT, &socket, flags, to->sun_path, path_size(to, length), 0, &answer) != 0)
