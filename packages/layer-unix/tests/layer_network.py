@@ -25,6 +25,7 @@ SO_ATTACH_FILTER = 26
 DROP = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
 """A filter that takes nothing."""
 RESET = struct.pack("ii", 1, 0)
+Handler = Callable[[LayerRequest, bytes], Answer]
 LOCAL = Answer(LayerReply(LayerOutcome.LOCAL))
 DONE = Answer(LayerReply(LayerOutcome.DONE))
 
@@ -141,14 +142,14 @@ class Network:
             LayerOperation.LISTEN: self._listen,
             LayerOperation.SEND: self._send,
         }
-        remote.answers.update(
-            {operation: lambda request, payload, take=take: self._take(take, request, payload)
-             for operation, take in handlers.items()}  # type: ignore[misc]
-        )  # fmt: skip
+        remote.answers.update({operation: self._counted(take) for operation, take in handlers.items()})
 
-    def _take(self, take: Callable[[LayerRequest, bytes], Answer], request: LayerRequest, payload: bytes) -> Answer:
-        self.flags.append((request.operation.name, LayerSocket(request.flags)))
-        return take(request, payload)
+    def _counted(self, take: Handler) -> Handler:
+        def count(request: LayerRequest, payload: bytes) -> Answer:
+            self.flags.append((request.operation.name, LayerSocket(request.flags)))
+            return take(request, payload)
+
+        return count
 
     def add(self, host: str, port: int, *, failure: str = "", held: bool = False) -> Server:
         """Add a server of the target; a held one decides nothing until it is released."""
