@@ -14,6 +14,7 @@ import pytest
 
 from tests.kit.around import Around, start_around
 from tests.kit.run import PYTHON, Runner, new_runner, which
+from tests.kit.serving import free_port
 from tests.kit.target import Target, TargetUnavailable, start_target
 
 ROOT = Path(__file__).parent.parent.parent
@@ -89,6 +90,15 @@ def own_around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Around]:
             yield around
     except TargetUnavailable as error:
         pytest.skip(f"no namespaces for a target on this machine: {error}")
+
+
+@pytest.fixture
+def port(around: Around) -> Iterator[int]:
+    """A port on which the target serves HTTP."""
+    found = free_port()
+    around.target.listen(found)
+    yield found
+    around.target.unlisten(found)
 
 
 @pytest.fixture
