@@ -42,7 +42,7 @@ class Name:
     """Content of TXT records."""
 
 
-MANY = [f"10.2.{number // 256}.{number % 256}" for number in range(1200)]
+MANY = [f"10.2.{number // 256}.{number % 256}" for number in range(1500)]
 
 NAMES = {
     "web.test": Name(["2001:db8::1:1", "2001:db8::1:2", "10.1.0.1", "10.1.0.2", "10.1.0.3"]),
@@ -53,7 +53,7 @@ NAMES = {
     "xn--bcher-kva.test": Name(["10.1.0.5"]),
     "many.test": Name(MANY),
     "empty.test": Name(texts=["nothing"], outcome=NO_DATA),
-    "long.test": Name(texts=["x" * 255] * 16, outcome=NO_DATA),
+    "long.test": Name(texts=[f"{number:0255}" for number in range(16)], outcome=NO_DATA),
     "busy.test": Name(outcome=TRY_AGAIN),
     "broken.test": Name(outcome=FAILED),
 }

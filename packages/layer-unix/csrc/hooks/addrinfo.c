@@ -133,6 +133,12 @@ static struct addrinfo *make_for_glibc(const struct making *making)
 	return list;
 }
 
+/* musl tells the canonical name whether or not it is wanted, and in every entry. */
+static bool tells_name(const struct making *making)
+{
+	return making->flags & AI_CANONNAME || libc_is_musl();
+}
+
 /* The EAI_* of an outcome that isn't good. */
 static int code_of(enum name_outcome outcome, struct making *making)
 {
@@ -158,7 +164,7 @@ static int make(struct making *making, const char *node, struct addrinfo **resul
 {
 	char *converted = NULL;
 	int code = 0;
-	if (making->flags & AI_CANONNAME) {
+	if (tells_name(making)) {
 		making->name = making->resolved->name[0] ? making->resolved->name : node;
 		if (making->flags & AI_CANONIDN) {
 			code = name_from_dns(making->name, &converted);
@@ -187,7 +193,7 @@ static uint32_t wanted(const struct making *making)
 		flags |= 1 << WIRE_LAYER_RESOLVE_IPV4;
 	if (making->family != AF_INET)
 		flags |= 1 << WIRE_LAYER_RESOLVE_IPV6;
-	if (making->flags & AI_CANONNAME)
+	if (tells_name(making))
 		flags |= 1 << WIRE_LAYER_RESOLVE_CANONICAL_NAME;
 	if (making->flags & AI_ADDRCONFIG)
 		flags |= 1 << WIRE_LAYER_RESOLVE_CONFIGURED_ONLY;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { OWN = 16384 }; /* bytes behind a result of the functions without a buffer: about 600 addresses */
+enum { OWN = 16384 }; /* bytes behind a result of the functions without a buffer: some hundred addresses */
 
 /* What is put into a struct hostent. */
 struct found {

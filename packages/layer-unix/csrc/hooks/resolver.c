@@ -108,11 +108,12 @@ static int query(struct __res_state *state, const char *name, int record_class, 
 	return result == ASK_LIBC ? result : judge(state, answer, result);
 }
 
-/* A dot at the end says that the name is whole; a message can't. */
+/* A dot at the end says that the name is whole; a message can't. To musl it always is. */
 static int search(struct __res_state *state, const char *name, int record_class, int type, uint8_t *answer, int size)
 {
 	size_t length = strlen(name);
-	bool whole = length && name[length - 1] == '.' && (length == 1 || name[length - 2] != '\\');
+	bool whole = libc_is_musl();
+	whole |= length && name[length - 1] == '.' && (length == 1 || name[length - 2] != '\\');
 	return query(state, name, record_class, type, answer, size, whole ? 0 : SEARCH);
 }
 
