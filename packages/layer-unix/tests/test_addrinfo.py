@@ -20,6 +20,7 @@ EAI_NONAME, EAI_AGAIN, EAI_FAIL, EAI_NODATA, EAI_SYSTEM = -2, -3, -4, -5, -11
 KEPT = 77
 """What errno is before each call of the program."""
 
+
 @pytest.fixture
 def program(compile_program: Programs, compiler: str) -> str:
     """The program that prints lists."""

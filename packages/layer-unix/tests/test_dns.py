@@ -7,6 +7,8 @@ import dns.flags
 import dns.message
 import dns.name
 import pytest
+from dns.rdataclass import RdataClass
+from dns.rdatatype import RdataType
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def question(name: bytes, record_class: int = 1, kind: int = 1, number: int = 0)
 
 def truth(name: str, record_class: int = 1, kind: int = 1, number: int = 0) -> bytes:
     """The same by dnspython."""
-    query = dns.message.make_query(dns.name.from_text(name), kind, record_class, id=number)
+    query = dns.message.make_query(dns.name.from_text(name), RdataType(kind), RdataClass(record_class), id=number)
     query.flags = dns.flags.RD
     return query.to_wire()
 
@@ -41,7 +43,21 @@ def test_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a..b", ".a", "..", "a..", LABEL + "a", LONGEST + "b", "a." + LONGEST, "\\", "a\\", "\\25", "\\25x", "\\256", "\\999"],
+    [
+        "a..b",
+        ".a",
+        "..",
+        "a..",
+        LABEL + "a",
+        LONGEST + "b",
+        "a." + LONGEST,
+        "\\",
+        "a\\",
+        "\\25",
+        "\\25x",
+        "\\256",
+        "\\999",
+    ],
 )
 def test_no_names(name: str) -> None:
     assert question(name.encode()) == b""

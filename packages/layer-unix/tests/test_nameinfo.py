@@ -43,7 +43,7 @@ def test_as_libc(session: Session, names: Names, program: str, tmp_path: Path) -
 
 def calls(output: bytes) -> dict[int, tuple[int, str, int]]:
     """By flags: code, host and errno of the calls with room enough."""
-    found = {}
+    found: dict[int, tuple[int, str, int]] = {}
     for line in output.decode().splitlines():
         wanted, _, got = line.partition(": ")
         _, host_size, service_size, flags = wanted.split(" ")
@@ -58,7 +58,7 @@ def test_domain_of_the_target(session: Session, names: Names, program: str) -> N
     """NI_NOFQDN leaves away the target's own domain, by its name or by what that stands for."""
     assert calls(session.run(program, "10.1.0.4").stdout)[NI_NOFQDN] == (0, "four.test", 0)
     names.hostname = b"here.test"
-    short = (0, "four", 0) 
+    short = (0, "four", 0)
     assert calls(session.run(program, "10.1.0.4").stdout)[NI_NOFQDN] == short
     names.hostname = b"web"
     assert calls(session.run(program, "10.1.0.4").stdout)[NI_NOFQDN] == short

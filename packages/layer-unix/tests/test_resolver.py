@@ -12,10 +12,11 @@ import dns.rcode
 import pytest
 
 from layer_dns import in_namespace
-from layer_names import FAILED, TRY_AGAIN, Name, Names
+from layer_names import Names
 from layer_programs import Programs, need
 from layer_session import Session
 from layer_table import NAMES_LOCAL
+from mirrord_protocol.layer_values import LayerRequest
 
 pytestmark = pytest.mark.programs
 
@@ -129,9 +130,9 @@ def test_search_is_the_targets(session: Session, names: Names, program: str) -> 
     """A name with a dot at its end is whole; a search is asked for with others, and only by the calls that search."""
     flags: list[tuple[str, int]] = []
 
-    def note(request: object, payload: bytes) -> None:
+    def note(request: LayerRequest, payload: bytes) -> None:
         name = dns.message.from_wire(payload).question[0].name.to_text()
-        flags.append((name, getattr(request, "flags")))
+        flags.append((name, request.flags))
 
     session.before = note
     session.run(program, "512", A, "web", "four.test.")
