@@ -15,6 +15,8 @@
  *   address.c   addresses in the system's form and the wire's (pure)
  *   known.c     what was told of addresses
  *   network.c   what hooks of sockets share
+ *   names.c     questions about names, and the host's own
+ *   dns.c       messages of the DNS (pure)
  *   elf.c       what a program is, from its first bytes (pure)
  *   errno.c     errno's numbers by the schema's names (pure)
  *   hooks/      one file per family of calls
