@@ -127,6 +127,11 @@ IN_Q_OVERFLOW = 0x4000
 IN_IGNORED = 0x8000
 IN_MASK_ADD = 0x20000000
 
+# ---------------------------------------------------------------------------------------------- sockets
+
+SOCKET_MARK = 0x2072
+"""On every socket that we make, so that our own rules pass it: bits that neither kube-proxy nor Cilium gives a meaning."""
+
 # ---------------------------------------------------------------------------------------------- rights
 
 CLONE_NEWUTS = 0x04000000

@@ -52,6 +52,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AskHere:
+    """Resolve a name on this machine; comes back as `Machine.found_here`."""
+
+    lookup: int
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AskRange:
     """Fetch a range into a large file; comes back as `Machine.arrived`, and `Machine.fetched` at its end."""
 
@@ -117,6 +125,6 @@ class Release:
 
 
 Action = (
-    Answer | AnswerStream | AnswerTable | Ask | AskRange | StopRange | Close
+    Answer | AnswerStream | AnswerTable | Ask | AskHere | AskRange | StopRange | Close
     | MakeWhole | MakeLarge | MakeDirectory | Finish | Release
 )  # fmt: skip

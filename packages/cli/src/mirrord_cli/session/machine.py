@@ -26,6 +26,8 @@ from mirrord_cli.session.cache import Listing
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.looking import Looking
+from mirrord_cli.session.network.names import Names
+from mirrord_cli.session.network.rules import NetworkDecisions
 from mirrord_cli.session.notices import Notices
 from mirrord_cli.session.opening import ENTERABLE, Opening
 from mirrord_cli.session.paths import clean, is_clean, join
@@ -33,6 +35,7 @@ from mirrord_cli.session.questions import TOO_LONG, Outcome, Questions, Refused,
 from mirrord_cli.session.reading import Reading
 from mirrord_cli.session.requests import AT_SYMLINK_NOFOLLOW, is_changing, plain_path
 from mirrord_cli.session.rules import Rules, Side
+from mirrord_cli.session.settings import NetworkRules
 from mirrord_cli.session.standins.registry import Registry, StandIn
 from mirrord_cli.session.table import SlotFlag, Table
 from mirrord_protocol.layer_values import LayerForm, LayerOperation, LayerOutcome, LayerReply, LayerRequest
@@ -44,13 +47,22 @@ DONE: Final = LayerReply(LayerOutcome.DONE)
 LOCAL: Final = LayerReply(LayerOutcome.LOCAL)
 STALE: Final = "ESTALE"
 NO_ROOM: Final = frozenset({"ENOSPC", "EDQUOT"})
+NETWORK: Final = NetworkRules()
 Handler = Callable[[int, LayerRequest, bytes], None]
 
 
 class Machine:
     """Answers layers. Each event returns what is to be done, in order."""
 
-    def __init__(self, rules: Rules, leading: Leading, facts: Facts, registry: Registry, table: Table) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        leading: Leading,
+        facts: Facts,
+        registry: Registry,
+        table: Table,
+        network: NetworkRules = NETWORK,
+    ) -> None:
         self._rules = rules
         self._leading = leading
         self._facts = facts
@@ -62,6 +74,8 @@ class Machine:
         self._opening = Opening(self._actions, self._questions, facts, self._looking, registry, table)
         self._reading = Reading(self._actions, self._questions, registry, table)
         self._notices = Notices()
+        self.names = Names(self._actions, self._questions, NetworkDecisions(network), lambda: facts.now)
+        self._network_handlers = self.names.handlers()
         self._handlers: dict[LayerOperation, Handler] = {
             LayerOperation.OPEN: lambda channel, request, path: self._opening.open(channel, path, request.flags),
             LayerOperation.STAT: self._stat,
@@ -95,6 +109,8 @@ class Machine:
                 self._answer_bytes(channel, self._notices.text(request.flags, payload))
             case LayerOperation.TABLE:
                 self._actions.append(AnswerTable(channel, DONE))
+            case operation if handler := self._network_handlers.get(operation):
+                handler(channel, request, payload)
             case _ if b"\0" in payload:
                 self._fail(channel, "EINVAL")
             case _:
@@ -139,6 +155,12 @@ class Machine:
             self._opening.make_again(stand_in)
         else:
             self._opening.not_made(stand_in, errno)
+        return self._take_actions()
+
+    def found_here(self, lookup: int, hosts: tuple[bytes, ...], now: float) -> list[Action]:
+        """Take this machine's answer for a name."""
+        self._facts.now = now
+        self.names.found_here(lookup, hosts)
         return self._take_actions()
 
     def arrived(self, fetch: int, size: int) -> list[Action]:

@@ -22,6 +22,7 @@ from mirrord_cli.session.actions import (
     AnswerStream,
     AnswerTable,
     Ask,
+    AskHere,
     AskRange,
     Close,
     Finish,
@@ -39,6 +40,7 @@ from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.link.driver import Links
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
+from mirrord_cli.session.network.naming.driver import Naming
 from mirrord_cli.session.prefixes import derive_prefixes
 from mirrord_cli.session.publishing.driver import SharedMemory
 from mirrord_cli.session.rules import Rules
@@ -119,7 +121,12 @@ class Performer:
         self._stack.callback(table.close)
         budget = Budget(descriptors=min(self._limit // SHARE, MOST))
         self._machine = Machine(
-            Rules(files), Leading(files), Facts(Cache(settings.time_to_live)), Registry(budget), table
+            Rules(files),
+            Leading(files),
+            Facts(Cache(settings.time_to_live)),
+            Registry(budget),
+            table,
+            settings.network,
         )
         self._links = Links(self._asked, settings.user_id, min(self._limit // SHARE, MOST))
         self._stack.callback(self._links.close)
@@ -139,7 +146,9 @@ class Performer:
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             self._asker = Asker(client, self._machine, self._stand_ins, self.perform, nursery)
-            self._do |= {Ask: self._asker.ask, AskRange: self._asker.fetch}
+            naming = Naming(self._machine, self.perform, nursery)
+            self._do |= {Ask: self._asker.ask, AskRange: self._asker.fetch, AskHere: naming.ask}
+            self._machine.names.hostname = client.welcome.target.hostname
             nursery.start_soon(self._notice_loss, client)
             nursery.start_soon(self._stand_ins.holders.run)
             nursery.start_soon(self._tick)
