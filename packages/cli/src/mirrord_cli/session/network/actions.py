@@ -122,4 +122,9 @@ class LeavePort:
     port: int
 
 
-NetworkAction = Dial | Join | Carry | AddPeer | DropPeer | Drop | TryBind | WantPort | LeavePort
+@dataclass(frozen=True, slots=True)
+class WatchListeners:
+    """Look for the end of listeners (`looked`) as long as there are any."""
+
+
+NetworkAction = Dial | Join | Carry | AddPeer | DropPeer | Drop | TryBind | WantPort | LeavePort | WatchListeners

@@ -29,7 +29,7 @@ def read_addresses(payload: bytes, count: int) -> tuple[Address, ...] | None:
 def read_unix(payload: bytes) -> UnixAddress | None:
     """Return the address of a Unix socket; None if it is none."""
     plain = payload if payload.startswith(b"\0") else payload.rstrip(b"\0")
-    return UnixAddress(plain) if 1 < len(plain) + (plain[:1] != b"\0") and len(plain) <= MOST_UNIX else None
+    return UnixAddress(plain) if len(plain) + (plain[:1] != b"\0") > 1 and len(plain) <= MOST_UNIX else None
 
 
 def family_of(flags: int) -> Family:

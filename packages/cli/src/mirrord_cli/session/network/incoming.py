@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from mirrord_cli.session.actions import Action, Answer
-from mirrord_cli.session.network.actions import LeavePort, WantPort
+from mirrord_cli.session.network.actions import LeavePort, WantPort, WatchListeners
 from mirrord_cli.session.network.addresses import LOOPBACK, plain, write_pair
 from mirrord_cli.session.network.ports import Ports
 from mirrord_protocol.layer_values import LayerOutcome, LayerReply
@@ -116,6 +116,8 @@ class Incoming:
         port = None if self._lost else self._decide(wanted)
         listener = self._listeners[inode] = _Listener(inode, address, wanted, ipv6_only, port)
         self._ports.add_own(address.port)
+        if len(self._listeners) == 1:
+            self._actions.append(WatchListeners())
         if port is None:
             self._answer(channel, LayerOutcome.LOCAL)
             return
@@ -204,8 +206,10 @@ class Incoming:
         host = plain(best.address).host
         if not any(host):
             dual = len(host) == 16 and not best.ipv6_only
-            host = LOOPBACK[4 if len(host) == 4 or dual and not ipv6 else 16]
-        return Place(Address(host, best.address.port, best.address.scope), best.wanted.port, len(host) == 16 or not ipv6)
+            host = LOOPBACK[4 if len(host) == 4 or (dual and not ipv6) else 16]
+        return Place(
+            Address(host, best.address.port, best.address.scope), best.wanted.port, len(host) == 16 or not ipv6
+        )
 
     def met(self, met: Met, local: Address, peer: Address) -> None:
         """Note who is at the other end of a socket that a program is about to accept."""

@@ -12,10 +12,8 @@ from typing import Final
 
 from mirrord_cli.session.actions import Action, Answer
 from mirrord_cli.session.network.addresses import (
-
     family_of,
     is_nowhere,
-
     plain,
     read_addresses,
     read_unix,
@@ -27,7 +25,8 @@ from mirrord_cli.session.network.names import Names
 from mirrord_cli.session.network.outgoing import Outgoing
 from mirrord_cli.session.network.ports import Ports
 from mirrord_cli.session.network.rules import NetworkDecisions, Protocol, is_loopback
-from mirrord_cli.session.table import Table
+from mirrord_cli.session.settings import NetworkRules
+from mirrord_cli.session.table import Table, network_flags
 from mirrord_protocol.layer_values import LayerOperation, LayerOutcome, LayerReply, LayerRequest, LayerSocket
 from mirrord_protocol.network_messages import encode_layer_address
 from mirrord_protocol.network_values import Address
@@ -55,6 +54,7 @@ class Network:
         self._actions = actions
         self._decisions = decisions
         self._names = names
+        self._table = table
         self._ports = Ports(table)
         self.outgoing = Outgoing(actions, self._ports)
         self.datagrams = Datagrams(actions, self._ports)
@@ -73,9 +73,12 @@ class Network:
             LayerOperation.SEND: self._send,
         }
 
-    def keep_debuggers(self) -> None:
-        """Tell layers of the ports of debuggers, which stay on this machine."""
-        for first, last in self._decisions.rules.debugger_ports:
+    def begin(self, rules: NetworkRules, hostname: bytes) -> None:
+        """Go by these rules, which are the user's less what the target can't give; before any layer looks."""
+        self._decisions.rules = rules
+        self._names.hostname = hostname
+        self._table.set_network(network_flags(rules))
+        for first, last in rules.debugger_ports:
             for port in range(max(first, 1), min(last, 0xFFFF) + 1):
                 self._ports.add_own(port)
 
@@ -206,5 +209,3 @@ class Network:
 
     def _answer(self, channel: int, reply: LayerReply, payload: bytes = b"") -> None:
         self._actions.append(Answer(channel, reply, payload))
-
-

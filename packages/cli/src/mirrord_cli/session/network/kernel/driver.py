@@ -173,7 +173,7 @@ def _text_address(text: str) -> Address:
 def _one_of_text(protocol: int, own: Address, peer: Address) -> Found | None:
     best: Found | None = None
     for found, its_own, its_peer in _text(protocol):
-        if its_own.port != own.port or any(its_own.host) and its_own.host != own.host.removeprefix(_MAPPED):
+        if its_own.port != own.port or (any(its_own.host) and its_own.host != own.host.removeprefix(_MAPPED)):
             continue
         if (its_peer.port, its_peer.host) == (peer.port, peer.host.removeprefix(_MAPPED)):
             return found
