@@ -40,6 +40,14 @@ METAVARS = {
     "feature.fs.mode": "MODE",
     "skip_processes": "NAMES",
 }
+FLAGS = {
+    "feature.network.incoming.mode": "The program answers what comes to the target's ports.",
+    "feature.network.outgoing": "Connections of the program leave from this machine.",
+    "feature.network.outgoing.tcp": "TCP connections do.",
+    "feature.network.outgoing.udp": "Datagrams of UDP do.",
+    "feature.network.dns.enabled": "Names are resolved on this machine.",
+}
+"""What options do that take no value."""
 EPILOG = """\b
 All after PROGRAM belongs to it. NAMES are separated by semicolons.
 MODE is read, local or localwithoverrides.
@@ -48,10 +56,13 @@ A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
 Each option has a variable, which it overrides; both override the file:
   MIRRORD_IMPERSONATED_TARGET, MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
   MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
+  MIRRORD_AGENT_TCP_STEAL_TRAFFIC (true, false or a mode),
+  MIRRORD_TCP_OUTGOING, MIRRORD_UDP_OUTGOING, MIRRORD_REMOTE_DNS,
   MIRRORD_SKIP_PROCESSES
 \b
 Examples:
   mirrord exec -t process/4711 -- python app.py
+  mirrord exec -t process/4711 --steal -- flask run --port 8080
   mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- npm start
   mirrord exec -f -q -- cat /srv/shop/config.json
 """
@@ -60,16 +71,15 @@ Examples:
 def _configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that the definition of the keys has."""
     for key in reversed(list(all_keys())):
-        if key.option:
+        if not key.option:
+            continue
+        name = f"key_{key.path.replace('.', '__')}"
+        if key.says:
+            command = click.option(*key.option, name, is_flag=True, help=FLAGS[key.path])(command)
+        else:
             text = key.description.partition(". ")[0].replace("`", "").rstrip(".") + "."
-            several = key.path in METAVARS and METAVARS[key.path] == "NAMES"
-            command = click.option(
-                *key.option,
-                f"key_{key.path.replace('.', '__')}",
-                metavar=METAVARS[key.path],
-                help=text,
-                multiple=several,
-            )(command)
+            several, metavar = METAVARS[key.path] == "NAMES", METAVARS[key.path]
+            command = click.option(*key.option, name, metavar=metavar, help=text, multiple=several)(command)
     return command
 
 
@@ -86,14 +96,15 @@ def _configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("program", type=click.UNPROCESSED)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def exec_command(
-    *, program: str, arguments: tuple[str, ...], file: str | None, quiet: bool, **keys: str | tuple[str, ...] | None
-) -> None:  # fmt: skip
-    """Run PROGRAM with the environment and the files of a target."""
-    options = {
-        name.removeprefix("key_").replace("__", "."): value if isinstance(value, str) else ";".join(value)
-        for name, value in keys.items()
-        if value
-    }
+    *,
+    program: str,
+    arguments: tuple[str, ...],
+    file: str | None,
+    quiet: bool,
+    **keys: str | bool | tuple[str, ...] | None,
+) -> None:
+    """Run PROGRAM with the environment, the files and the network of a target."""
+    options = _options(keys)
     own = own_environment()
     if own.get(b"MIRRORD_LAYER"):
         text = "This already runs under mirrord, and mirrord doesn't run inside itself."
@@ -126,6 +137,20 @@ def exec_command(
     )
     started.inherit()
     become(found.path, [os.fsencode(program), *map(os.fsencode, arguments)], environment)
+
+
+def _options(keys: Mapping[str, str | bool | tuple[str, ...] | None]) -> dict[str, str]:
+    """Return what the options say, by key; an option that was given with nothing says that."""
+    found = {}
+    for key in all_keys():
+        match keys.get(f"key_{key.path.replace('.', '__')}"):
+            case str() as text:
+                found[key.path] = text
+            case True:
+                found[key.path] = key.says
+            case (_, *_) as several:
+                found[key.path] = ";".join(several)
+    return found
 
 
 def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
@@ -169,6 +194,7 @@ def _settings(
             include=tuple(map(_bytes, env.include)),
             exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
+        network=resolved.network,
         skipped_programs=skipped,
         library=os.fsencode(_library()),
         time_to_live=fs.cache_ttl,
