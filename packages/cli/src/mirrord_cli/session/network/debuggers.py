@@ -15,6 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from mirrord_cli.session.network.rules import is_loopback, plain_host
+from mirrord_protocol.failure import RemoteProtocolError
+from mirrord_protocol.layer_values import LayerOperation, LayerRequest, LayerSocket
+from mirrord_protocol.network_messages import decode_layer_address
+
 LARGEST: Final = 0xFFFF
 INTERPRETERS: Final = 8
 """So many arguments, at most, are an interpreter's own before the program's."""
@@ -75,6 +80,19 @@ def find_ports(arguments: Sequence[str], environment: Environment, read: Read = 
     """
     texts = (text for detect in DETECTORS.values() for text in detect(arguments, environment, read))
     return frozenset(port for text in texts if (port := _port(text)))
+
+
+def may_be_debuggers(request: LayerRequest, payload: bytes) -> bool:
+    """Whether a question may be about a debugger's port, so that it matters what its process was started with."""
+    if request.operation is LayerOperation.LISTEN:
+        return True
+    if request.operation is not LayerOperation.CONNECT or request.flags & LayerSocket.UNIX:
+        return False
+    try:
+        host = plain_host(decode_layer_address(payload).host)
+    except RemoteProtocolError:
+        return False
+    return bool(host) and (is_loopback(host) or not any(host))
 
 
 # ---------------------------------------------------------------------------------------------- each debugger

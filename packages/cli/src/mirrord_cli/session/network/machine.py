@@ -7,7 +7,7 @@ which has the table of its states. Events are methods of those four; `lost` is f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from mirrord_cli.session.actions import Action, Answer
@@ -80,6 +80,12 @@ class Network:
         self._table.set_network(network_flags(rules))
         for first, last in rules.debugger_ports:
             for port in range(max(first, 1), min(last, 0xFFFF) + 1):
+                self._ports.add_own(port)
+
+    def found_debuggers(self, ports: Iterable[int]) -> None:
+        """Note ports of debuggers that a program was started with: on loopback they are this machine's."""
+        for port in ports:
+            if self._decisions.add_debugger(port):
                 self._ports.add_own(port)
 
     def lost(self) -> None:

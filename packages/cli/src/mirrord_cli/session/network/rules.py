@@ -23,7 +23,17 @@ class NetworkDecisions:
     """A user's rules, ready to decide."""
 
     def __init__(self, rules: NetworkRules) -> None:
+        self._debuggers: set[int] = set()
         self.rules = rules
+
+    @property
+    def rules(self) -> NetworkRules:
+        """What is gone by; others may take their place before anything was decided."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: NetworkRules) -> None:
+        self._rules = rules
         self._unix = tuple(_compile(pattern).search for pattern in rules.unix_streams)
         incoming = rules.incoming
         self._target_ports = dict(incoming.port_mapping)
@@ -101,8 +111,15 @@ class NetworkDecisions:
         return self._bound_ports.get(port)
 
     def is_debuggers(self, port: int) -> bool:
-        """Whether the user, or the program's command line, said that a debugger has this port of loopback."""
-        return any(first <= port <= last for first, last in self.rules.debugger_ports)
+        """Whether the user, or a program's command line, said that a debugger has this port of loopback."""
+        return port in self._debuggers or any(first <= port <= last for first, last in self.rules.debugger_ports)
+
+    def add_debugger(self, port: int) -> bool:
+        """Note that a debugger has a port of loopback; whether that is news."""
+        if self.is_debuggers(port):
+            return False
+        self._debuggers.add(port)
+        return True
 
     # ------------------------------------------------------------------------------------------ names
 
