@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrord_cli.session.network.debuggers import BadPorts, find_ports, may_be_debuggers, parse_ports
+from mirrord_cli.session.network.debuggers import BadPorts, find_ports, parse_ports
+from mirrord_cli.session.network.machine import may_be_debuggers
 from mirrord_protocol.layer_values import LayerOperation, LayerRequest, LayerSocket
 from mirrord_protocol.network_messages import encode_layer_address
 from mirrord_protocol.network_values import Address

@@ -7,18 +7,12 @@ debugger's port says enough.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
-
-from mirrord_cli.session.network.rules import is_loopback, plain_host
-from mirrord_protocol.failure import RemoteProtocolError
-from mirrord_protocol.layer_values import LayerOperation, LayerRequest, LayerSocket
-from mirrord_protocol.network_messages import decode_layer_address
 
 LARGEST: Final = 0xFFFF
 INTERPRETERS: Final = 8
@@ -80,19 +74,6 @@ def find_ports(arguments: Sequence[str], environment: Environment, read: Read = 
     """
     texts = (text for detect in DETECTORS.values() for text in detect(arguments, environment, read))
     return frozenset(port for text in texts if (port := _port(text)))
-
-
-def may_be_debuggers(request: LayerRequest, payload: bytes) -> bool:
-    """Whether a question may be about a debugger's port, so that it matters what its process was started with."""
-    if request.operation is LayerOperation.LISTEN:
-        return True
-    if request.operation is not LayerOperation.CONNECT or request.flags & LayerSocket.UNIX:
-        return False
-    try:
-        host = plain_host(decode_layer_address(payload).host)
-    except RemoteProtocolError:
-        return False
-    return bool(host) and (is_loopback(host) or not any(host))
 
 
 # ---------------------------------------------------------------------------------------------- each debugger
@@ -207,6 +188,8 @@ def _ports_within(text: str) -> Iterator[str]:
     yield from LOOPBACK_PORT.findall(text)
     if start < 0:
         return
+    import json
+
     try:
         found = json.loads(text[start:])
     except (ValueError, RecursionError):

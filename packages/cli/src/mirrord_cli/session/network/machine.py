@@ -215,3 +215,16 @@ class Network:
 
     def _answer(self, channel: int, reply: LayerReply, payload: bytes = b"") -> None:
         self._actions.append(Answer(channel, reply, payload))
+
+
+def may_be_debuggers(request: LayerRequest, payload: bytes) -> bool:
+    """Whether a question may be about a debugger's port, so that it matters what its process was started with."""
+    if request.operation is LayerOperation.LISTEN:
+        return True
+    if request.operation is not LayerOperation.CONNECT or request.flags & LayerSocket.UNIX:
+        return False
+    addresses = read_addresses(payload, 1)
+    if addresses is None or is_nowhere(addresses[0]):
+        return False
+    host = plain(addresses[0]).host
+    return is_loopback(host) or not any(host)

@@ -40,9 +40,9 @@ from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.link.driver import Links
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
-from mirrord_cli.session.network.debuggers import may_be_debuggers
 from mirrord_cli.session.network.driver import Sockets
 from mirrord_cli.session.network.lacking import settle
+from mirrord_cli.session.network.machine import may_be_debuggers
 from mirrord_cli.session.network.naming.driver import Naming
 from mirrord_cli.session.network.processes.driver import Processes
 from mirrord_cli.session.prefixes import derive_prefixes
