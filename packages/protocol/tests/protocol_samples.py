@@ -246,7 +246,7 @@ messages: st.SearchStrategy[Any] = st.one_of(
         Welcome, target=st.builds(Target, u32, u32, u32, paths, paths, paths),
         environment=st.lists(st.tuples(paths, paths), max_size=8).map(tuple),
         requests=u32, lease=u32, major=u16, minor=u16, capabilities=u64,
-        lacking=st.lists(st.builds(Lacking, st.sampled_from(Capability), failures), max_size=3).map(tuple),
+        lacking=st.lists(st.builds(Lacking, st.sampled_from(list(Capability)), failures), max_size=3).map(tuple),
     ),
     st.builds(Refused, failures),
     st.builds(Open, paths, u32.map(OpenFlag), u32, u32),
