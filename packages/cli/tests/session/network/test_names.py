@@ -310,7 +310,8 @@ def test_a_remote_filters_names_are_looked_up_there() -> None:
 
 
 def test_a_local_filters_names_are_looked_up_on_both_sides() -> None:
-    script = Script(outgoing_filter=Filter(remote=False, entries=(FilterEntry(name="db"),)))
+    by = Filter(remote=False, entries=(FilterEntry(name="db"),))
+    script = Script(outgoing_filter=by, name_filter=by)
 
     came = names_for(script, "fd00::7", "db")
     again = names_for(script, "fd00::7", "db")
@@ -320,6 +321,25 @@ def test_a_local_filters_names_are_looked_up_on_both_sides() -> None:
     script.refuse(LOST)
 
     assert came == again == [("db",)]
+
+
+def test_names_are_looked_up_here_where_all_are_this_machines() -> None:
+    script = Script(names=False, outgoing_filter=Filter(remote=True, entries=(FilterEntry(name="db"),)))
+
+    came = names_for(script, "10.0.0.1", "db")
+    assert script.asks == []
+    script.tell_here("10.0.0.2")
+
+    assert came == [()]
+
+
+def test_an_addresss_own_name_comes_after_those_that_programs_use() -> None:
+    script = Script()
+    script.get(b"db", found("10.0.0.1"))
+    script.ask(LayerOperation.REVERSE, encode_layer_address(at("10.0.0.1")))
+    script.tell(Resolved(outcome=NameOutcome.FOUND, name=b"ip-10-0-0-1"))
+
+    assert script.names.known_names(at("10.0.0.1")) == ("ip-10-0-0-1", "db")
 
 
 def test_where_a_local_connection_goes_whose_address_is_the_targets() -> None:

@@ -158,8 +158,7 @@ def test_names_are_wanted_only_where_they_decide() -> None:
     assert found.names_to_know("udp", at("1.1.1.1", 1)) == ("a", "b", "c")
     assert found.names_to_know("tcp", at("10.1.1.1", 80)) == ()
     assert decisions().names_to_know("tcp", at("1.1.1.1", 80)) == ()
-    assert not found.names_are_remote
-    assert decisions().names_are_remote
+    assert filtered(entry(name="localhost")).names_to_know("tcp", at("1.1.1.1", 80)) == ()
 
 
 def test_an_entry_without_a_port_has_all_and_an_empty_one_everything() -> None:

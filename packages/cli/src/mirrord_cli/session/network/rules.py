@@ -77,12 +77,7 @@ class NetworkDecisions:
         entries = [entry for entry in found.entries if _fits(entry, protocol, address.port)]
         if any(not entry.name and _contains(entry.network, host) for entry in entries):
             return ()  # that decides already
-        return tuple(dict.fromkeys(entry.name for entry in entries if entry.name))
-
-    @property
-    def names_are_remote(self) -> bool:
-        """Whether what the outgoing filter names is the target's."""
-        return self.rules.outgoing_filter is None or self.rules.outgoing_filter.remote
+        return tuple(dict.fromkeys(entry.name for entry in entries if entry.name not in {"", LOCALHOST}))
 
     def unix(self, path: bytes) -> bool:
         """Whether a Unix stream is the target's: a path, or NUL and an abstract name."""
