@@ -58,6 +58,10 @@ class Bits:
         self._memory = memoryview(memory)
         self._words = self._memory.cast("I")
 
+    def close(self) -> None:
+        self._words.release()
+        self._memory.release()
+
     def _ports(self, offset: int) -> set[int]:
         bits = int.from_bytes(self._memory[offset : offset + 8192], "little")
         found = set()
@@ -101,7 +105,7 @@ class Part:
     def take(self, kind: type[A]) -> A:
         """The one action of a kind; forgets it."""
         [found] = [action for action in self.actions if isinstance(action, kind)]
-        self.actions.remove(found)  # type: ignore[arg-type]
+        self.actions.remove(found)
         return found
 
     def none(self, kind: type[A]) -> bool:
@@ -130,11 +134,10 @@ class NetworkScript(Script):
     """A whole machine, begun with rules for the network."""
 
     def __init__(self, rules: NetworkRules | None = None, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(network_rules=rules or NetworkRules(), **options)
         self.bits = Bits(self.memory)
-        self.rules = rules or NetworkRules()
         self.network = self.machine.network
-        self.do(self.machine.noted(self.network.begin, self.rules, b"there"))
+        self.do(self.machine.noted(self.network.begin, self.network_rules, b"there"))
 
     def say(self, operation: LayerOperation, *addresses: Address, **rest: Any) -> int:
         return self.ask(operation, packed(*addresses), **rest)
@@ -144,7 +147,7 @@ class NetworkScript(Script):
 
     def take(self, kind: type[A]) -> A:
         [found] = [action for action in self.rest if isinstance(action, kind)]
-        self.rest.remove(found)  # type: ignore[arg-type]
+        self.rest.remove(found)
         return found
 
     def wanted(self) -> list[NetworkAction]:

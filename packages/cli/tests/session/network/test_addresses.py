@@ -18,7 +18,7 @@ from mirrord_cli.session.network.addresses import (
     write_pair,
 )
 from mirrord_protocol.network_values import UnixAddress
-from session_network import IPV6, IPV6_ONLY, UNIX, at, packed, unpacked
+from session_network import IPV6, IPV6_ONLY, UNIX, at, packed, shown, unpacked
 
 
 @given(st.binary(max_size=80), st.integers(1, 2))
@@ -63,4 +63,4 @@ def test_ipv4_inside_ipv6() -> None:
     assert as_seen_by(at("0.0.0.0:1"), six) is None
     assert write_pair(at("0.0.0.0:1"), four, six) is None
     pair = write_pair(at("[::]:1"), four, six)
-    assert pair is not None and unpacked(pair) == (str(inside), str(six))
+    assert pair is not None and unpacked(pair) == (shown(inside), shown(six))

@@ -104,7 +104,7 @@ class Network:
             name = read_unix(payload)
             if name is None:
                 self._answer(channel, INVALID)
-            elif not self._decisions.unix(name.path):
+            elif not (self._decisions.rules.unix_streams and self._decisions.unix(name.path)):
                 self._answer(channel, LOCAL)
             else:  # even one that doesn't wait is connected at once, or not at all
                 self.outgoing.connect(channel, inode, name, family, waits=True, timeout=timeout)

@@ -234,8 +234,8 @@ class Carrier:
             await carried.ready.wait()
             while True:
                 await trio.lowlevel.wait_readable(peer.socket)
-                if carried.stream is None and not await self._open_again(carried):
-                    continue
+                if carried.stream is None:
+                    await self._open_again(carried)
                 for _ in range(BURST):
                     try:
                         data, source = peer.socket.recvfrom(ROOM)
@@ -248,12 +248,12 @@ class Carrier:
                         if carried.stream is not None:
                             carried.stream.send(peer.address, data)
 
-    async def _open_again(self, carried: _Carried) -> bool:
+    async def _open_again(self, carried: _Carried) -> None:
+        """Try to have a socket on the target again; what the program sends meanwhile, and if it fails, is lost."""
         await trio.sleep(max(0.0, carried.tried + PAUSE - trio.current_time()))
-        if carried.stream is None and not await self._open(carried):
-            assert carried.stream is not None
-            self._tell(self._datagrams.opened, carried.carry.socket, carried.stream.local)
-        return carried.stream is not None
+        stream = carried.stream
+        if stream is None and not await self._open(carried) and (stream := carried.stream) is not None:
+            self._tell(self._datagrams.opened, carried.carry.socket, stream.local)
 
     def _meet(self, carried: _Carried, peer: _Peer, source: tuple[str, int]) -> bool:
         """Connect a peer's socket to the program's, if that is where a datagram came from."""

@@ -20,8 +20,6 @@ def try_bind(action: TryBind) -> Address | str:
             return _bind(attempt, datagram=action.datagram, ipv6_only=action.ipv6_only)
         except OSError as error:
             first = first or errno_name(error.errno or errno.EIO)
-        except OverflowError:  # a scope that is none
-            first = first or "EINVAL"
     return first or "EADDRNOTAVAIL"
 
 
