@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 
 from mirrord_cli.session import actions
@@ -12,8 +13,7 @@ from mirrord_cli.session.performer import driver
 def test_each_action_is_carried_out() -> None:
     source = ""
     for part in (driver, network):
-        with open(part.__file__, encoding="utf-8") as file:
-            source += file.read()
+        source += inspect.getsource(part)
     wanted = {action.__name__ for action in typing.get_args(actions.Action)}
 
     assert wanted

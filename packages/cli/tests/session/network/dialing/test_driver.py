@@ -17,9 +17,9 @@ from mirrord_cli.session.network.dialing import driver as module
 from mirrord_cli.session.settings import NetworkRules
 from mirrord_protocol.layer_values import LayerOperation, LayerSocket
 from mirrord_protocol.network_values import UnixAddress
-from session_agent import LOCAL, Program, address_of, descriptors, fate, inode, listener, program, until
+from session_agent import LOCAL, Program, address_of, descriptors, inode, listener, program, until
 from session_layer import begin
-from session_network import at, packed
+from session_network import at, fate, packed
 
 TO = at("10.0.0.7:80")
 TRUTH = (str(LOCAL), str(TO))
@@ -98,15 +98,15 @@ def test_it_connects(
 def test_the_targets_errno(tmp_path: Path, code: int) -> None:
     name = errno.errorcode[code]
 
-    async def block(program: Program, _: socket.socket) -> None:
+    async def block(program: Program, server: socket.socket) -> None:
         program.agent.places[TO] = code
         with stream() as end:
             assert await program.connect(end, TO) == name
         with stream(blocking=False) as end, select.epoll() as epoll:
             assert await program.connect(end, TO) == "EINPROGRESS"
             epoll.register(end, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
-            [(_, events)] = await program.wait(epoll.poll, 5)
-            assert events & select.EPOLLERR
+            [(number, events)] = await program.wait(epoll.poll, 5)
+            assert number == end.fileno() and events & select.EPOLLERR
             assert await program.outcome(end) == name
             assert end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
             assert await program.outcome(end) == name
