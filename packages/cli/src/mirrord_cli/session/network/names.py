@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -167,9 +167,8 @@ class Names:
 
     # ------------------------------------------------------------------------------------------ the target's answers
 
-    def _look_up(self, asked: Resolve | Reverse, then: Callable[[Resolved], None]) -> None:
-        """Call `then` with the target's answer, remembered or asked for."""
-        key = replace(asked, name=asked.name.lower()) if isinstance(asked, Resolve) else asked
+    def _look_up(self, key: Resolve | Reverse, then: Callable[[Resolved], None]) -> None:
+        """Call `then` with the target's answer, remembered or asked for; canonical names keep the case asked in."""
         known = self._known.get(key)
         if known and known.until > self._clock() and not self._questions.lost:
             self._known.move_to_end(key)
