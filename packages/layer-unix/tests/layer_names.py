@@ -16,11 +16,13 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.renderer
 import dns.reversename
 import dns.rrset
 
 from layer_remote import Answer, Remote
 from layer_session import Session
+from layer_table import ALL_LOCAL, HOSTNAME_LOCAL, NAMES_LOCAL
 from mirrord_protocol.layer_values import LayerOperation, LayerOutcome, LayerReply, LayerRequest, LayerResolve
 
 FOUND, NO_NAME, NO_DATA, TRY_AGAIN, FAILED = range(5)
@@ -46,6 +48,7 @@ MANY = [f"10.2.{number // 256}.{number % 256}" for number in range(1500)]
 
 NAMES = {
     "web.test": Name(["2001:db8::1:1", "2001:db8::1:2", "10.1.0.1", "10.1.0.2", "10.1.0.3"]),
+    f"{HOSTNAME}.test": Name(["198.51.100.7"]),
     "alias.test": Name(alias_of="web.test"),
     "four.test": Name(["10.1.0.4"]),
     "six.test": Name(["2001:db8::6"]),
@@ -111,12 +114,22 @@ def respond(wire: bytes, *, room: int = 65535) -> bytes:
         response.set_rcode(RCODES[known.outcome])
     elif not is_known(name):
         response.set_rcode(dns.rcode.NXDOMAIN)
-    data = response.to_wire(max_size=65535)
+    data = in_order(response)
     if len(data) > room:
         response.answer.clear()
         response.flags |= dns.flags.TC
-        data = response.to_wire()
+        data = in_order(response)
     return data
+
+
+def in_order(message: dns.message.Message) -> bytes:
+    """A message's bytes, with the records in the order in which they were added, not shuffled."""
+    renderer = dns.renderer.Renderer(message.id, message.flags, max_size=65535)
+    renderer.add_question(message.question[0].name, message.question[0].rdtype)
+    for records_of_name in message.answer:
+        renderer.add_rrset(dns.renderer.ANSWER, records_of_name, want_shuffle=False)
+    renderer.write_header()
+    return renderer.get_wire()
 
 
 def encode_address(text: str) -> bytes:
@@ -202,10 +215,10 @@ class Names:
 
 
 def serve_names(session: Session) -> Names:
-    """Let a session answer about names, which are its business from now on."""
+    """Let a session answer about names, which alone are the target's from now on."""
     names = Names()
     names.serve(session.remote)
-    session.table.set_network(0)
+    session.table.set_network(ALL_LOCAL & ~(NAMES_LOCAL | HOSTNAME_LOCAL))
     return names
 
 

@@ -60,7 +60,7 @@ static void shorten(char *name)
 static int put_name(char *host, socklen_t size, char *name, int flags)
 {
 	char *converted = NULL;
-	if (flags & NI_NOFQDN)
+	if (flags & NI_NOFQDN && !libc_is_musl()) /* which takes no notice */
 		shorten(name);
 	if (flags & NI_IDN) {
 		int code = name_from_dns(name, &converted);
