@@ -13,6 +13,7 @@ from layer_names import FAILED, MANY, NAMES, TRY_AGAIN, Name, Names
 from layer_programs import Programs, need, sanitize
 from layer_session import Session
 from layer_table import NAMES_LOCAL
+from mirrord_protocol.layer_values import LayerRequest, LayerResolve
 
 pytestmark = pytest.mark.programs
 
@@ -46,6 +47,25 @@ def test_as_libc(session: Session, names: Names, program: str, tmp_path: Path, w
     assert len(expected) > 1500
     assert seen == expected
     assert {name.decode() for name in session.remote.questions("RESOLVE")} <= {*NAMES, *asked} - {"localhost", "*"}
+
+
+def test_questions(session: Session, names: Names, compile_program: Programs) -> None:
+    """What is asked for, and the service's port, of which a filter may speak."""
+    requests = set()
+
+    def note(request: LayerRequest, payload: bytes) -> None:
+        requests.add((LayerResolve(request.flags), request.offset))
+
+    session.before = note
+    session.run(compile_program("addrinfo", output="addrinfo-zig"), "flags", "web")
+
+    four, six = LayerResolve.IPV4, LayerResolve.IPV6
+    named, configured = LayerResolve.CANONICAL_NAME, LayerResolve.CONFIGURED_ONLY
+    wanted = {four, six, four | six, four | named, six | named, four | six | named}
+    wanted |= {each | configured for each in (four, six, four | six)}
+    wanted |= {each | named | configured for each in (four, four | six)}
+    assert {flags for flags, _ in requests} == wanted
+    assert {port for _, port in requests} == {0, 80}
 
 
 def simply(output: bytes) -> list[tuple[int, int, list[str], str]]:

@@ -156,3 +156,18 @@ def test_local(session: Session, names: Names, program: str, tmp_path: Path) -> 
     session.table.set_network(NAMES_LOCAL)
     assert ends(session.run(*in_namespace(tmp_path, *command)).stdout) == ends(plain.stdout)
     assert session.remote.questions("QUERY") == []
+
+
+def test_library_that_is_loaded_later(session: Session, compile_program: Programs) -> None:
+    """libc's part of a call may come with dlopen, as libresolv does before glibc 2.34. musl has no res_nquery at all."""
+    need("musl-gcc")
+    parts = {
+        name: compile_program(
+            "late", f"-D{name}", "-fPIC", "-shared", *extra, compiler="musl-gcc", output=f"liblate_{name.lower()}.so"
+        )
+        for name, extra in {"RESOLVER": (), "PLUGIN": ()}.items()
+    }
+    program = compile_program("late", compiler="musl-gcc", output="late")
+    done = session.run(program, *parts.values())
+
+    assert done.stdout == b"before: -1 38\nafter: 4242 77\n"
