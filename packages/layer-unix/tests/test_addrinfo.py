@@ -12,7 +12,7 @@ from layer_dns import in_namespace
 from layer_names import FAILED, MANY, NAMES, TRY_AGAIN, Name, Names
 from layer_programs import Programs, need, sanitize
 from layer_session import Session
-from layer_table import NAMES_LOCAL
+from layer_table import ALL_LOCAL
 from mirrord_protocol.layer_values import LayerRequest, LayerResolve
 
 pytestmark = pytest.mark.programs
@@ -128,7 +128,7 @@ def test_local(session: Session, names: Names, program: str) -> None:
     assert calls(session.run(*command).stdout) == here
     assert session.remote.questions("RESOLVE") == [b"none.invalid"] * 3
 
-    session.table.set_network(NAMES_LOCAL)
+    session.table.set_network(ALL_LOCAL)
     session.remote.asked.clear()
     assert calls(session.run(*command).stdout) == here
     assert session.remote.asked == []

@@ -12,7 +12,7 @@ from layer_dns import in_namespace
 from layer_names import FAILED, MANY, TRY_AGAIN, Name, Names
 from layer_programs import Programs, need, sanitize
 from layer_session import Session
-from layer_table import NAMES_LOCAL
+from layer_table import ALL_LOCAL
 
 pytestmark = pytest.mark.programs
 
@@ -103,7 +103,7 @@ def test_many(session: Session, names: Names, program: str) -> None:
 
 def test_local(session: Session, names: Names, program: str) -> None:
     names.local = {"localhost", "none.invalid"}
-    session.table.set_network(NAMES_LOCAL)
+    session.table.set_network(ALL_LOCAL)
     session.run(program, "names", "web.invalid", "localhost")
     session.run(program, "addresses", "127.0.0.1")
 

@@ -12,7 +12,7 @@ from layer_dns import in_namespace
 from layer_names import Names
 from layer_programs import Programs, need
 from layer_session import Session
-from layer_table import NAMES_LOCAL
+from layer_table import ALL_LOCAL
 
 pytestmark = pytest.mark.programs
 
@@ -96,7 +96,7 @@ def test_local(session: Session, names: Names, program: str) -> None:
     assert without_errno(session.run(program, "127.0.0.1").stdout) == without_errno(plain.stdout)
     assert session.remote.questions("REVERSE") != []
 
-    session.table.set_network(NAMES_LOCAL)
+    session.table.set_network(ALL_LOCAL)
     session.remote.asked.clear()
     assert without_errno(session.run(program, "127.0.0.1").stdout) == without_errno(plain.stdout)
     assert session.remote.asked == []

@@ -15,7 +15,7 @@ from layer_dns import in_namespace
 from layer_names import Names
 from layer_programs import Programs, need
 from layer_session import Session
-from layer_table import NAMES_LOCAL
+from layer_table import ALL_LOCAL
 from mirrord_protocol.layer_values import LayerRequest
 
 pytestmark = pytest.mark.programs
@@ -153,7 +153,7 @@ def test_local(session: Session, names: Names, program: str, tmp_path: Path) -> 
     assert session.remote.questions("QUERY") != []
 
     session.remote.asked.clear()
-    session.table.set_network(NAMES_LOCAL)
+    session.table.set_network(ALL_LOCAL)
     assert ends(session.run(*in_namespace(tmp_path, *command)).stdout) == ends(plain.stdout)
     assert session.remote.questions("QUERY") == []
 
