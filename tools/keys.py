@@ -1,6 +1,6 @@
 """Writes the tables of docs/configuration.md from the definition of the keys and its neighbours.
 
-`./hatchw run keys` after a change of packages/cli/src/mirrord_cli/config/keys.py; tests/architecture sees when it was
+`./hatchw run keys` after a change of packages/cli/src/mirrord_cli/config/keys.py or network_keys.py; tests/architecture sees when it was
 forgotten. What stands outside the marks is written by hand.
 """
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from mirrord_cli.config import known
-from mirrord_cli.config.keys import BUILD_TOOLS, Key, all_keys
+from mirrord_cli.config.key import Key
+from mirrord_cli.config.keys import BUILD_TOOLS, all_keys
 from mirrord_cli.environment.excludes import BUILT_IN
 from mirrord_cli.errors import EXIT_CODES
 
@@ -29,6 +30,10 @@ def kind(key: Key) -> str:
         return " or ".join(["object", *(WORDS[each] for each in key.shorthand)])
     if "target" in key.shorthand:
         return "target or `{process}`"
+    if key.kind == list[int]:
+        return "ports"
+    if key.kind == list[tuple[int, int]]:
+        return "pairs of ports"
     if get_origin(key.kind) is list:
         return "strings"
     if get_origin(key.kind) is dict:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 IO = {"anyio", "asyncio", "select", "socket", "ssl", "subprocess", "threading", "time", "trio"}
-IMPURE = re.compile(r"(^|/)((driver|server|client|testing|__main__)\.py$|(commands|launch)/)")
+IMPURE = re.compile(r"(^|/)((driver|server|connections|relay|testing|__main__)\.py$|(client|commands|launch)/)")
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

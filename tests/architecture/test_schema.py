@@ -46,6 +46,6 @@ def test_each_request_is_handled_by_the_agent() -> None:
 
 
 def test_each_message_has_its_value() -> None:
-    messages = said(tree.source("protocol") / "messages.py")
+    messages = said(*(tree.source("protocol") / name for name in ("messages.py", "network_messages.py")))
     for message in members("struct", "Message"):
         assert re.search(rf"\b{message}\b", messages), message

@@ -129,7 +129,7 @@ def test_configuration_mistakes(runner: Runner, target: Target) -> None:
     config = runner.folder / "mirrord.json"
     for text, words in {
         '{"feature": {"evn": false}}': ("evn", "env"),
-        '{"feature": {"network": {"incoming": "steal"}}}': ("network|incoming",),
+        '{"feature": {"network": {"incoming": "seal"}}}': ("seal", "steal"),
         '{"feature": {"fs": {"mode": "wirte"}}}': ("wirte",),
         '{"feature": {"fs": {"local": ["("]}}}': ("local", r"\("),
         '{"feature": ': ("mirrord.json", "json"),

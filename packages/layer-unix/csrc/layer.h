@@ -12,6 +12,8 @@
  *   identity.c  what a descriptor is; the cache of facts keyed by (st_dev, st_ino)
  *   ask.c       path-taking questions: table first, then the session
  *   remote.c    what hooks share that need more than one step
+ *   names.c     questions about names, and the host's own
+ *   dns.c       messages of the DNS (pure)
  *   elf.c       what a program is, from its first bytes (pure)
  *   errno.c     errno's numbers by the schema's names (pure)
  *   hooks/      one file per family of calls

@@ -11,7 +11,8 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # `layer_session` and its kin
 
-from layer_programs import Both, Programs, Runner, need, sanitize  # noqa: E402 - found by the line above
+from layer_names import Names, serve_names  # noqa: E402 - found by the line above
+from layer_programs import Both, Programs, Runner, need, sanitize  # noqa: E402 - likewise
 from layer_session import Session, scripted_session  # noqa: E402 - likewise
 from mirrord_layer_unix import build  # noqa: E402 - likewise
 
@@ -65,3 +66,18 @@ def run_musl(session: Session, truth: Path, compile_program: Programs, tmp_path:
     """The same for a program of the other libc, with the layer as it is shipped."""
     need("musl-gcc")
     return Runner(compile_program, session, truth, tmp_path, compiler="musl-gcc")
+
+
+@pytest.fixture(params=["zig", "musl-gcc"])
+def compiler(request: pytest.FixtureRequest) -> str:
+    """The compiler of a test's programs, once for each libc."""
+    made: str = request.param
+    if made == "musl-gcc":
+        need(made)
+    return made
+
+
+@pytest.fixture
+def names(session: Session) -> Names:
+    """What the session answers about names."""
+    return serve_names(session)

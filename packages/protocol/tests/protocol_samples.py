@@ -17,8 +17,28 @@ from mirrord_protocol.messages import (
     encode_layer_request,
     encode_message,
 )
+from mirrord_protocol.network_values import (
+    NOWHERE,
+    Address,
+    Connect,
+    Connected,
+    Datagrams,
+    Families,
+    Incoming,
+    NameOutcome,
+    Query,
+    Records,
+    Resolve,
+    Resolved,
+    Reverse,
+    Subscribe,
+    Subscribed,
+    SubscribeMode,
+    UnixAddress,
+)
 from mirrord_protocol.values import (
     Ack,
+    Capability,
     Changed,
     Close,
     Credit,
@@ -30,6 +50,7 @@ from mirrord_protocol.values import (
     Form,
     Goodbye,
     Hello,
+    Lacking,
     ListDirectory,
     Listed,
     Message,
@@ -82,12 +103,19 @@ ENTRIES = tuple(
 )
 FAILURE = Failure(FailureKind.SYSTEM, "ENOENT", "No such file or directory")
 GONE = Failure(FailureKind.GONE, None, "ünicode and all")
+ADDRESS = Address(bytes([10, 1, 2, 3]), 8080)
+ADDRESS6 = Address(bytes(range(16)), 65535, 7)
+UNIX = UnixAddress(b"/run/\xff.sock")
 TARGET = Target(42, 1000, 100, b"python3", b"host", b"/srv/\xff")
 
 MESSAGES: dict[str, Message] = {
     "hello": Hello(TOKEN, environment=True, include=(b"A*", b"\xff?"), exclude=(b"HOME",), minor=3),
     "welcome": Welcome(
-        target=TARGET, environment=((b"PATH", b"/bin"), (b"ODD\xff", b""), (b"X", b"x" * 3000)), requests=64, lease=9000
+        target=TARGET,
+        environment=((b"PATH", b"/bin"), (b"ODD\xff", b""), (b"X", b"x" * 3000)),
+        requests=64,
+        lease=9000,
+        lacking=(Lacking(Capability.INCOMING, Failure(FailureKind.UNSUPPORTED, None, "no nftables")),),
     ),
     "refused": Refused(Failure(FailureKind.FORBIDDEN, None, "another session's")),
     "open": Open(b"/etc/\xffhosts", OpenFlag.NO_FOLLOW | OpenFlag.NON_BLOCKING, 1 << 20, 1 << 17),
@@ -110,6 +138,23 @@ MESSAGES: dict[str, Message] = {
     "pong": Pong(2**64 - 1),
     "ack": Ack(),
     "goodbye": Goodbye(GONE),
+    "resolve": Resolve(b"db.\xff", Families.IPV6, canonical_name=True, configured_only=True),
+    "reverse": Reverse(ADDRESS6),
+    "query": Query(b"\x12\x34question", search=True),
+    "connect": Connect(ADDRESS6, 1 << 18),
+    "datagrams": Datagrams(ADDRESS, ipv6=True, credit=77),
+    "subscribe": Subscribe(port=443, mode=SubscribeMode.MIRROR, loopback=False, reset=True, credit=4096),
+    "resolved": Resolved(
+        outcome=NameOutcome.FOUND,
+        addresses=(Address(ADDRESS.host, 0), Address(ADDRESS6.host, 0, 7)),
+        name=b"canon",
+        aliases=(b"one", b"two\xff"),
+        lifetime=30_000,
+    ),
+    "records": Records(b"\x12\x34answer"),
+    "connected": Connected(UNIX, UnixAddress(b"\0abstract"), 65536),
+    "subscribed": Subscribed(),
+    "incoming": Incoming(9, ADDRESS6, ADDRESS, 2**32 - 1),
 }
 """One of each, by the schema's name."""
 
@@ -184,6 +229,14 @@ layer_replies = st.builds(
     u32, u64, u64, u64, u64,
     st.none() | stats,
 )  # fmt: skip
+addresses = st.builds(Address, st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16), u16, u32)
+any_addresses = addresses | st.builds(UnixAddress, st.binary(max_size=108))
+families = st.sampled_from([Families(bits) for bits in range(4)])
+resolved = st.builds(
+    Resolved,
+    outcome=st.sampled_from(NameOutcome), addresses=st.lists(addresses, max_size=4).map(tuple), name=paths,
+    aliases=st.lists(paths, max_size=4).map(tuple), lifetime=u32,
+)  # fmt: skip
 messages: st.SearchStrategy[Any] = st.one_of(
     st.builds(
         Hello, paths, st.booleans(), st.lists(paths, max_size=4).map(tuple), st.lists(paths, max_size=4).map(tuple),
@@ -193,6 +246,7 @@ messages: st.SearchStrategy[Any] = st.one_of(
         Welcome, target=st.builds(Target, u32, u32, u32, paths, paths, paths),
         environment=st.lists(st.tuples(paths, paths), max_size=8).map(tuple),
         requests=u32, lease=u32, major=u16, minor=u16, capabilities=u64,
+        lacking=st.lists(st.builds(Lacking, st.sampled_from(list(Capability)), failures), max_size=3).map(tuple),
     ),
     st.builds(Refused, failures),
     st.builds(Open, paths, u32.map(OpenFlag), u32, u32),
@@ -215,6 +269,19 @@ messages: st.SearchStrategy[Any] = st.one_of(
     st.builds(Pong, u64),
     st.just(Ack()),
     st.builds(Goodbye, failures),
+    st.builds(Resolve, paths, families, st.booleans(), st.booleans()),
+    st.builds(Reverse, addresses),
+    st.builds(Query, paths, st.booleans()),
+    st.builds(Connect, any_addresses, u32),
+    st.builds(Datagrams, addresses | st.just(NOWHERE), st.booleans(), u32),
+    st.builds(
+        Subscribe, port=u16, mode=st.sampled_from(SubscribeMode), loopback=st.booleans(), reset=st.booleans(), credit=u32
+    ),
+    resolved,
+    st.builds(Records, paths),
+    st.builds(Connected, any_addresses, any_addresses, u32),
+    st.just(Subscribed()),
+    st.builds(Incoming, u64, addresses, addresses, u32),
 )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class Service:
                 raise OSError(errno.EBADF, "no such handle")
             await reply.send(content[request.offset : request.offset + request.length])
             return
-        if special := self.special.get(request.path):
+        if special := self.special.get(getattr(request, "path", b"")):
             await special(request_id, request, reply)
             return
         await self._handle_path(request_id, request, reply)

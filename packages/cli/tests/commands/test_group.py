@@ -40,7 +40,7 @@ def test_nothing_asked_for_shows_help_as_a_mistake(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["exec", "--steal", "--", "x"], "The option --steal is not supported yet"),
+        (["exec", "--no-telemetry", "--", "x"], "The option --no-telemetry is not supported yet"),
         (["exec", "-n", "x"], "The option -n is not supported yet"),
         (["exec", "--targt", "x"], "No such option.*--targt"),
         (["exec"], "Missing argument 'PROGRAM'"),

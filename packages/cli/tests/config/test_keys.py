@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from mirrord_cli.config.keys import Config, all_keys, keys_of
+from mirrord_cli.config.key import keys_of
+from mirrord_cli.config.keys import Config, all_keys
 
 
 def test_paths_are_dotted_and_sections_come_before_their_own() -> None:
@@ -30,7 +31,12 @@ def test_variables_and_options_belong_to_one_key() -> None:
 
 
 def test_every_option_has_a_variable() -> None:
-    assert [key.path for key in all_keys() if key.option and not key.variable] == []
+    assert [key.path for key in all_keys() if key.option and not key.variable and not key.section] == []
+
+
+def test_flags_are_options() -> None:
+    assert [key.path for key in all_keys() if key.says and not key.option] == []
+    assert [key.path for key in all_keys() if key.section and key.option and not key.says] == []
 
 
 def test_defaults() -> None:

@@ -11,13 +11,12 @@ from mirrord_cli.config.keys import all_keys
 def test_the_tree_is_read_as_it_is_written() -> None:
     assert {
         "operator",
-        "agent",
         "agent.image.tag",
         "agent.ttl",
         "feature.network.incoming.http_filter.any_of",
     } <= known.KEYS
     assert {"feature.env.load_from_process", "target.pod", "target.path.stateful_set"} <= known.KEYS
-    assert not {"", "target", "feature", "feature.env", "feature.fs"} & known.KEYS
+    assert not {"", "agent", "target", "feature", "feature.env", "feature.fs"} & known.KEYS
     assert all(part.isidentifier() for key in known.KEYS for part in key.split("."))
 
 
@@ -31,6 +30,7 @@ def test_sections_are_there_with_their_keys() -> None:
 def test_nothing_is_built_and_not_built() -> None:
     assert not {key.path for key in all_keys()} & known.KEYS
     assert not {key.variable for key in all_keys()} & set(known.VARIABLES)
+    assert not {key.variable for key in all_keys()} & set(known.HTTP_FILTERS)
     assert not {option for key in all_keys() for option in key.option} & set(known.OPTIONS)
     assert not {option for parameter in exec_command.params for option in parameter.opts} & set(known.OPTIONS)
     assert not set(COMMANDS) & set(known.COMMANDS)

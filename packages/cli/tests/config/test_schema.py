@@ -45,3 +45,14 @@ def test_shorthands_and_defaults() -> None:
     assert [shape["type"] for shape in found["skip_processes"]["anyOf"]] == ["string", "array"]
     assert found["feature.env.mapping"]["additionalProperties"] == {"type": "string"}
     assert found["skip_build_tools"]["default"] is True
+
+
+def test_the_networks_shapes() -> None:
+    found = properties(schema())
+
+    assert found["feature.network.incoming.ports"]["items"] == {"type": "integer", "minimum": 1, "maximum": 65535}
+    assert found["feature.network.incoming.port_mapping"]["items"]["minItems"] == 2
+    modes = found["feature.network.incoming"]["anyOf"]
+    assert [shape["type"] for shape in modes] == ["object", "boolean", "string"]
+    assert modes[2]["enum"] == ["mirror", "steal", "off"]
+    assert "default" not in found["feature.network.outgoing.filter"]

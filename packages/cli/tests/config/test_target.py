@@ -27,7 +27,7 @@ def test_a_process() -> None:
         ("pod/shop", "not supported yet"),
         ("targetless", "not supported yet"),
         ("nonsense", "no known kind"),
-        ("", "no known kind"),
+        ("", "name is empty"),
     ],
 )
 def test_what_is_none(name: str, said: str) -> None:

@@ -35,6 +35,27 @@ def problems(tree: Any) -> list[str]:
         ({"feature": {"env": False}}, {"feature": {"env": {"exclude": ["*"]}}}),
         ({"feature": {"fs": False}}, {"feature": {"fs": {"mode": "local"}}}),
         ({"feature": {"fs": "localwithoverrides"}}, {"feature": {"fs": {"mode": "localwithoverrides"}}}),
+        (
+            {"feature": {"network": False}},
+            {
+                "feature": {
+                    "network": {
+                        "incoming": {"mode": "off"},
+                        "outgoing": {"tcp": False, "udp": False},
+                        "dns": {"enabled": False},
+                    }
+                }
+            },
+        ),
+        (
+            {"feature": {"network": {"incoming": True, "outgoing": True, "dns": True}}},
+            {"feature": {"network": {"incoming": {}, "outgoing": {}, "dns": {}}}},
+        ),
+        ({"feature": {"network": {"incoming": "steal"}}}, {"feature": {"network": {"incoming": {"mode": "steal"}}}}),
+        (
+            {"feature": {"network": {"outgoing": {"filter": {"local": "a;b"}, "unix_streams": "a;b"}}}},
+            {"feature": {"network": {"outgoing": {"filter": {"local": ["a", "b"]}, "unix_streams": ["a;b"]}}}},
+        ),
         ({"skip_processes": "sh"}, {"skip_processes": ["sh"]}),
         ({"skip_processes": ""}, {"skip_processes": []}),
         ({"skip_processes": None, "feature": None}, {}),
@@ -52,15 +73,34 @@ def test_shorthands(tree: Any, same: Any) -> None:
         ({"feature": {"evn": 1}}, "There is no key feature.evn. Did you mean feature.env?"),
         ({"fs": "read"}, "There is no key fs. Did you mean feature.fs?"),
         ({"feature": {"fs": {"readonly": []}}}, "Did you mean feature.fs.read_only?"),
-        ({"feature": {"netwrok": 1}}, "Did you mean feature.network? (That is not supported yet.)"),
+        ({"feature": {"netwrok": 1}}, "Did you mean feature.network?"),
+        ({"feature": {"magick": 1}}, "Did you mean feature.magic? (That is not supported yet.)"),
         ({"qqqqq": 1}, "There is no key qqqqq."),
         ({1: 1}, "There is no key 1."),
-        ({"agent": {"image": "x"}}, "agent is not supported yet."),
+        ({"agent": {"image": "x"}}, "agent.image is not supported yet."),
         (
-            {"feature": {"network": {"incoming": {"mode": "steal"}}}},
-            "feature.network.incoming.mode is not supported yet.",
+            {"feature": {"network": {"incoming": {"http_filter": {"path_filter": "x"}}}}},
+            "feature.network.incoming.http_filter is not supported yet.",
         ),
-        ({"feature": {"network": True}}, "feature.network is not supported yet."),
+        (
+            {"feature": {"network": 1}},
+            "feature.network must be an object with keys or true or false, not the number 1.",
+        ),
+        ({"feature": {"network": {"incoming": "seal"}}}, "mode must be 'mirror', 'steal' or 'off', not 'seal'."),
+        ({"feature": {"network": {"incoming": {"mode": True}}}}, "or 'off', not true."),
+        ({"feature": {"network": {"incoming": {"ports": 80}}}}, "ports must be a list of ports, not the number 80."),
+        (
+            {"feature": {"network": {"incoming": {"ports": [0]}}}},
+            "ports[0] must be a port, a number from 1 to 65535, not",
+        ),
+        ({"feature": {"network": {"incoming": {"ports": [True]}}}}, "not true."),
+        ({"feature": {"network": {"incoming": {"ignore_ports": ["80"]}}}}, "ignore_ports[0] must be a port"),
+        ({"feature": {"network": {"incoming": {"port_mapping": 1}}}}, "must be a list of pairs of ports, not the"),
+        ({"feature": {"network": {"incoming": {"port_mapping": [[1]]}}}}, "port_mapping[0] must be a pair of ports"),
+        ({"feature": {"network": {"incoming": {"listen_ports": [[1, 65536]]}}}}, "listen_ports[0][1] must be a port"),
+        ({"feature": {"network": {"outgoing": {"tcp": "yes"}}}}, "outgoing.tcp must be true or false, not 'yes'."),
+        ({"feature": {"network": {"outgoing": {"filter": []}}}}, "filter must be an object with keys, not a list."),
+        ({"feature": {"network": {"dns": {"filter": {"remote": 1}}}}}, "filter.remote[0] must be a string, not the"),
         ({"feature": {"network": {"nonsense": 1}}}, "There is no key feature.network.nonsense."),
         ({"feature": {"fs": {"mode": "write"}}}, "feature.fs.mode: 'write' is not supported yet"),
         ({"feature": {"fs": "write"}}, "feature.fs.mode: 'write' is not supported yet"),
@@ -172,6 +212,34 @@ def test_what_was_switched_off_still_heeds_its_variables() -> None:
 
     assert said({}, variables, off)[0]["feature"] == {"env": {"include": ["A"]}, "fs": {"mode": "read"}}
     assert said({}, {}, off)[0]["feature"]["env"] == {"exclude": ["*"]}
+
+
+NETWORK_OFF = {"feature": {"network": False}}
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [("true", "steal"), ("1", "steal"), ("False", "off"), ("0", "off"), ("mirror", "mirror"), ("steal", "steal")],
+)
+def test_the_variable_for_stealing_has_words_of_its_own(text: str, mode: str) -> None:
+    found, wrong = said({}, {"MIRRORD_AGENT_TCP_STEAL_TRAFFIC": text}, NETWORK_OFF)
+
+    assert wrong == []
+    assert found["feature"]["network"]["incoming"] == {"mode": mode}
+    assert said({}, {"MIRRORD_AGENT_TCP_STEAL_TRAFFIC": "some"})[1] == [
+        "feature.network.incoming.mode must be 'mirror', 'steal' or 'off', not 'some'."
+    ]
+
+
+def test_an_option_for_a_section_wins_over_the_variables_of_its_keys() -> None:
+    variables = {"MIRRORD_TCP_OUTGOING": "true", "MIRRORD_UDP_OUTGOING": "true"}
+    file = {"feature": {"network": {"outgoing": {"tcp": True, "ignore_localhost": True}}}}
+
+    found, wrong = said({"feature.network.outgoing": "false"}, variables, file)
+
+    assert wrong == []
+    assert found["feature"]["network"]["outgoing"] == {"tcp": False, "udp": False, "ignore_localhost": True}
+    assert said({"feature.network.outgoing": "false"}, {})[0]["feature"]["network"]["outgoing"]["udp"] is False
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
 """One connection as both ends see it: who may say what when, numbers, acknowledgements, liveness. No I/O.
 
 Bytes that arrived go in, actions come out; what is to be written is pulled, so that its order is decided at the last
-moment. The time is told. What the two ends do with ids is in session_end.py and agent_end.py, the order of sending in lanes.py, and the
-sockets and clocks are driver.py's.
+moment. The time is told. What the two ends do with ids is in session_end.py, agent_end.py and two_way.py, the order of
+sending in lanes.py, and the sockets and clocks are driver.py's.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import FIRST_LIMIT, MESSAGE_LIMIT, Frame, FrameReader, Kind, Lane
 from mirrord_protocol.lanes import Lanes
 from mirrord_protocol.messages import decode_message, encode_message
+from mirrord_protocol.network_values import Incoming
+from mirrord_protocol.two_way import TwoWays
 from mirrord_protocol.values import (
     Ack,
     Answer,
@@ -23,24 +25,13 @@ from mirrord_protocol.values import (
     Credit,
     Failure,
     FailureKind,
-    FileSystem,
-    FileSystemOf,
     Goodbye,
     Hello,
-    ListDirectory,
-    Listed,
     Message,
-    Open,
-    Opened,
     Ping,
     Pong,
-    Read,
-    ReadLink,
-    RealPath,
     Refused,
     Request,
-    Stat,
-    StatPath,
     Welcome,
 )
 
@@ -87,7 +78,7 @@ class Answered:
 
 
 class DataReceived(NamedTuple):
-    """To the session. A tuple, since thousands are made in a second."""
+    """A tuple, since thousands are made in a second."""
 
     id: int
     data: bytes | memoryview
@@ -102,9 +93,25 @@ class CreditReceived:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """To the agent: forget this id, close its handle, stop its watch."""
+    """To the agent: forget this id, close its handle, stop its watch, reset its connection."""
 
     id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """To the session: a connection has come to a subscription."""
+
+    id: int
+    incoming: Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The other side has given up an id that carries data both ways."""
+
+    id: int
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,8 @@ class Over:
 
 
 Action = (
-    Greeted | Welcomed | Asked | Answered | DataReceived | CreditReceived | Closed | ChangedReceived | Over
+    Greeted | Welcomed | Asked | Answered | DataReceived | CreditReceived | Closed | ChangedReceived | Came | Failed
+    | Over
 )  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------- states
@@ -142,8 +150,10 @@ class Role(enum.IntEnum):
     AGENT = enum.auto()
 
 
-BY_SESSION = (Open, Read, StatPath, ListDirectory, ReadLink, RealPath, FileSystemOf, Close, Credit)
-BY_AGENT = (Opened, Stat, Listed, bytes, FileSystem, Failure, Changed)
+REQUESTS = get_args(Request)
+ANSWERS = get_args(Answer)
+BY_SESSION = (*REQUESTS, Close, Credit, Failure)
+BY_AGENT = (*ANSWERS, Failure, Changed, Credit, Incoming)
 BY_BOTH = (Ping, Pong, Ack)
 NEXT: dict[tuple[State, Role, type], State] = {
     (State.START, Role.SESSION, Hello): State.HELLO,
@@ -172,9 +182,12 @@ class Connection:
 
     def __init__(self, now: float) -> None:
         self.state = State.START
+        self.now = now
+        """When it was told the time last; good enough to judge how long a consumer took."""
         self.lease = FIRST_LEASE
         """Seconds of silence that end the connection."""
         self.lanes = Lanes()
+        self.two_ways = TwoWays(self.lanes, self._say_if_open)
         self.received_frames = 0
         self.received_bytes = 0
         self._frames = FrameReader(FIRST_LIMIT if self.role == Role.AGENT else MESSAGE_LIMIT)
@@ -207,7 +220,8 @@ class Connection:
             self.state = State.OVER
             rest = " in the middle of a frame" if self._frames.waiting else ""
             return [Over(Failure(FailureKind.GONE, None, f"the connection was closed{rest}"))]
-        self._heard_at, self._overslept = now, False
+        self.now = self._heard_at = now
+        self._overslept = False
         self.received_bytes += len(data)
         actions: list[Action] = []
         for frame in self._frames.feed(data):
@@ -254,9 +268,35 @@ class Connection:
                 self._take_message(frame.id, message, actions)
 
     def _take_data(self, frame: Frame, actions: list[Action]) -> None:
-        """Take a data frame in the state OPEN; the agent's end has no use for any."""
-        del actions
-        raise RemoteProtocolError(f"id {frame.id}: data by the {self.peer.name.lower()}")
+        """Take a data frame in the state OPEN."""
+        way = self.two_ways.find(frame.id)
+        if way is None:
+            self._take_other_data(frame, actions)
+            return
+        self.two_ways.take_data(way, frame)
+        actions.append(DataReceived(frame.id, frame.payload, frame.end, way.over))
+
+    def _take_other_data(self, frame: Frame, actions: list[Action]) -> None:
+        """Take a data frame of an id that isn't open both ways."""
+        raise NotImplementedError
+
+    def _take_credit(self, id_: int, amount: int, actions: list[Action]) -> bool:
+        """Take credit for an id that is open both ways; False if it isn't."""
+        way = self.two_ways.find(id_)
+        if way is None:
+            return False
+        self.two_ways.take_credit(way, amount)
+        actions.append(CreditReceived(id_))
+        return True
+
+    def _take_end(self, id_: int, failure: Failure, actions: list[Action]) -> bool:
+        """Take the bad end of an id that is open both ways; False if it isn't."""
+        way = self.two_ways.find(id_)
+        if way is None:
+            return False
+        self.two_ways.take_end(way)
+        actions.append(Failed(id_, failure))
+        return True
 
     def _take_message(self, id_: int, message: Message, actions: list[Action]) -> None:
         raise NotImplementedError
@@ -277,6 +317,10 @@ class Connection:
         else:
             self.lanes.put_control(id_, encoded)
         self.state = after
+
+    def _say_if_open(self, id_: int, message: Message, *, bulk: bool = False) -> None:
+        if not self.over:
+            self._say(id_, message, bulk=bulk)
 
     def say_goodbye(self, failure: Failure) -> None:
         """Queue the last message and forget whatever else waits; nothing is received after it."""
@@ -306,6 +350,7 @@ class Connection:
 
     def pull(self, now: float) -> list[bytes | memoryview]:
         """Return the pieces to write next, in order, as one batch; empty if there is nothing."""
+        self.now = now
         if self._pong is not None and self._may_say(Pong):
             self._say(0, Pong(self._pong))
         self._pong = None

@@ -1,7 +1,7 @@
 """A connection over a Trio stream: one task reads and never waits for anyone, one writes, one watches the time.
 
 It decides nothing: bytes and the time go into the machine of connection.py, and actions go to whoever made the driver
-(client.py, server.py).
+(client, server.py).
 """
 
 from __future__ import annotations

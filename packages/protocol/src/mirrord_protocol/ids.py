@@ -1,6 +1,7 @@
 """What an id stands for, how far its life has come, and its stream's credit: the same on both ends. No I/O.
 
-session_end.py and agent_end.py keep one record for each id that is alive and move it on.
+session_end.py and agent_end.py keep one record for each id that is alive and move it on. What carries data both ways
+is two_way.py's from its answer on.
 """
 
 from __future__ import annotations
@@ -8,6 +9,18 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from mirrord_protocol.network_values import (
+    Connect,
+    Connected,
+    Datagrams,
+    Query,
+    Records,
+    Resolve,
+    Resolved,
+    Reverse,
+    Subscribe,
+    Subscribed,
+)
 from mirrord_protocol.values import (
     Answer,
     FileSystem,
@@ -34,6 +47,12 @@ ANSWERS: dict[type, type] = {
     ReadLink: bytes,
     RealPath: bytes,
     FileSystemOf: FileSystem,
+    Resolve: Resolved,
+    Reverse: Resolved,
+    Query: Records,
+    Connect: Connected,
+    Datagrams: Connected,
+    Subscribe: Subscribed,
 }
 """The good answer to each request; Read has none but its data."""
 STREAMED = (Form.WHOLE, Form.LARGE, Form.STREAM)
@@ -47,7 +66,7 @@ class Phase(enum.Enum):
     STREAMING = enum.auto()
     """Answered; data comes until `end`."""
     KEPT = enum.auto()
-    """Its stream is over, its handle or watch lives on."""
+    """Its stream is over, its handle or watch lives on; or it is a subscription."""
 
 
 def credit_of(request: Request, answer: Answer) -> int:
@@ -73,6 +92,8 @@ def phase_after(request: Request, answer: Answer, *, ended: bool) -> Phase | Non
             if not ended:
                 return Phase.STREAMING
             return Phase.KEPT if watched else None
+        case Subscribe(), Subscribed():
+            return Phase.KEPT
     return None
 
 
@@ -88,6 +109,7 @@ class Id:
     moved: int = 0  # bytes sent or received
     taken: int = 0  # of the received, by the consumer
     window: int = 0  # what is kept granted ahead of the consumer; 0 for a stream of known length
+    reserved: int = 0  # of the budget of windows, for the connection that is asked for
 
     def move(self, size: int) -> bool:
         """Count bytes of the stream; False if there is no credit for them."""

@@ -59,6 +59,17 @@ class Lanes:
             raise LocalProtocolError(f"a data frame of {len(data)} bytes, where {DATA_LIMIT} are allowed")
         self._put_bulk(id_, _Waiting(Kind.DATA, data, end))
 
+    def put_stream(self, id_: int, data: bytes | memoryview, *, end: bool) -> None:
+        """Queue data of any length, the last frame of it marked if it is the end."""
+        if len(data) > DATA_LIMIT:
+            view, at = memoryview(data), 0
+            while len(view) - at > DATA_LIMIT:
+                self.put_data(id_, view[at : at + DATA_LIMIT], end=False)
+                at += DATA_LIMIT
+            data = view[at:]
+        if data or end:
+            self.put_data(id_, data, end=end)
+
     def _put_bulk(self, id_: int, waiting: _Waiting) -> None:
         if id_ not in self._bulk:
             self._bulk[id_] = deque()

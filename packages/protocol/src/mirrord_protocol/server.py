@@ -1,6 +1,6 @@
 """The agent's end over a Trio stream: checks the token, runs a task for each request, forgets what is closed.
 
-What requests mean is the service's business; what may be said when is agent_end.py's. The counterpart is client.py.
+What requests mean is the service's business; what may be said when is agent_end.py's. The counterpart is client.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Protocol
 import trio
 
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Asked, Closed, CreditReceived, Greeted, Over
+from mirrord_protocol.connection import Action, Asked, Closed, Greeted, Over
+from mirrord_protocol.connections import Carrier, Connection, DatagramStream
 from mirrord_protocol.driver import FLUSH, RECEIVE, Driver
 from mirrord_protocol.failure import LocalProtocolError, RemoteError, failure_of
+from mirrord_protocol.network_values import NOWHERE, Address, UnixAddress
 from mirrord_protocol.values import (
     MAJOR,
     MINOR,
@@ -55,7 +57,7 @@ class Reply:
         while view and self.alive:
             room = self._connection.room(self._id)
             if not room:
-                await self._server.wait_for_room(self._id)
+                await self._server.carrier.senders.wait(self._id)
                 waited = True
                 continue
             self._connection.send(self._id, view[:room])
@@ -73,6 +75,30 @@ class Reply:
         """Answer badly, or end the stream badly. The id is over, its handle too."""
         self._connection.fail(self._id, failure)
         self._server.answered(self._id)
+
+    def connect(self, local: Address | UnixAddress, peer: Address | UnixAddress) -> Connection:
+        """Answer `Connect`: the connection is established. It is over at once if the session closed the id.
+
+        Raises OSError (EMFILE) where there are too many.
+        """
+        self._connection.connect(self._id, local, peer)
+        self._server.answered(self._id)
+        return self._server.carrier.connection(self._id, local, peer)
+
+    def open_datagrams(self, local: Address, peer: Address = NOWHERE) -> DatagramStream:
+        """Answer `Datagrams`: the socket is open. As `connect`."""
+        self._connection.connect(self._id, local, peer)
+        self._server.answered(self._id)
+        return self._server.carrier.datagrams(self._id, local, peer)
+
+    def incoming(self, peer: Address, local: Address) -> Connection:
+        """Tell of a connection that has come to this subscription, which was answered; it outlives the request.
+
+        It is over at once if the session closed the subscription. Raises OSError (EMFILE) where there are too many.
+        """
+        id_ = self._connection.incoming(self._id, peer, local)
+        self._server.driver.wake()
+        return self._server.carrier.connection(id_ or 0, local, peer)
 
     def changed(self) -> None:
         """Tell that the watched listing has changed; the watch is over."""
@@ -143,7 +169,8 @@ class _Task:
 class _Server:
     def __init__(self, stream: trio.abc.Stream, service: Service, until: Until | None) -> None:
         self.connection = AgentEnd(trio.current_time())
-        self.driver = Driver(stream, self.connection, self._act, self._drained)
+        self.driver = Driver(stream, self.connection, self._act, self._drained, self._settle)
+        self.carrier = Carrier(self.connection, self.driver)
         self._stream = stream
         self._service = service
         self._until = until
@@ -151,7 +178,6 @@ class _Server:
         self._tasks: dict[int, _Task] = {}
         self._kept: set[int] = set()  # ids for which `closed` must be called
         self._last: dict[int, trio.Event] = {}  # of each handle: when the next request naming it may begin
-        self._senders: dict[int, trio.Event] = {}
 
     async def run(self, token_digest: bytes) -> Failure:
         greeted = await self._greet()
@@ -225,13 +251,13 @@ class _Server:
     # ------------------------------------------------------------------------------------------ actions
 
     def _act(self, action: Action) -> None:
+        self.carrier.act(action)
         match action:
             case Asked(id_, request):
                 self._start(id_, request)
-            case CreditReceived(id_):
-                self._wake(id_)
+            case Over(failure):
+                self.carrier.lose(failure)
             case Closed(id_):
-                self._wake(id_)
                 if task := self._tasks.get(id_):
                     task.scope.cancel()
                 self.look_after(id_)
@@ -295,21 +321,8 @@ class _Server:
         await last.wait()
         self.look_after(id_)
 
-    # ------------------------------------------------------------------------------------------ senders
-
-    async def wait_for_room(self, id_: int) -> None:
-        """Return when `room` may have grown, or the id may be over."""
-        event = self._senders.setdefault(id_, trio.Event())
-        self.driver.wake()
-        await event.wait()
-
-    def _wake(self, id_: int) -> None:
-        if (event := self._senders.pop(id_, None)) is not None:
-            event.set()
+    def _settle(self) -> None:
+        self.carrier.settle()
 
     def _drained(self, ids: set[int]) -> None:
-        for id_ in ids:
-            self._wake(id_)
-        # Others may have waited for the connection's room, not for their own: as many as there is room for.
-        for id_ in list(self._senders)[: self.connection.lanes.room_for_frames]:
-            self._wake(id_)
+        self.carrier.senders.drained(ids)

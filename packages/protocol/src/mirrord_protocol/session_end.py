@@ -1,16 +1,18 @@
 """The asking end of a connection: it chooses ids, holds requests back, grants credit. No I/O.
 
-Its counterpart is agent_end.py; what both share is in connection.py and ids.py. client.py puts it to use.
+Its counterpart is agent_end.py; what both share is in connection.py and ids.py. client puts it to use.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mirrord_protocol.connection import (
+    ANSWERS,
     Action,
     Answered,
+    Came,
     ChangedReceived,
     Connection,
     DataReceived,
@@ -22,28 +24,31 @@ from mirrord_protocol.connection import (
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import Frame
 from mirrord_protocol.ids import FIRST_REQUESTS, Id, Phase
+from mirrord_protocol.network_values import Connect, Connected, Datagrams, Incoming, Subscribe, SubscribeMode
+from mirrord_protocol.two_way import BY_AGENT
 from mirrord_protocol.values import (
     Answer,
     Changed,
     Close,
     Credit,
     Failure,
-    FileSystem,
+    FailureKind,
     Form,
     Hello,
     ListDirectory,
-    Listed,
     Message,
     Opened,
     Read,
     Refused,
     Request,
-    Stat,
     Welcome,
 )
+from mirrord_protocol.windows import DATAGRAMS, LEAST
 
 FIRST_WINDOW = 64 << 10
 """Bytes granted at once to a stream that was opened without credit."""
+TOO_MANY = Failure(FailureKind.LIMIT, None, "the session has as many connections as it may have")
+UNSUBSCRIBED = Failure(FailureKind.SYSTEM, "ECONNRESET", "the subscription was closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class SessionEnd(Connection):
         self.unanswered = 0
         self._requests = FIRST_REQUESTS
         self._ids: dict[int, Id] = {}
+        self._came = 0  # connections so far, of the agent's numbers
         self._held: deque[int] = deque()  # ids of requests; below 0, of handles to be closed behind them
 
     def statistics(self) -> Statistics:
@@ -88,11 +94,24 @@ class SessionEnd(Connection):
         self._say(0, hello)
 
     def ask(self, request: Request) -> int:
-        """Queue a request, or hold it back until there is credit for it; return its id."""
+        """Queue a request, or hold it back until there is credit for it; return its id.
+
+        The credit of what carries data both ways is set here.
+        """
         if self.state not in {State.HELLO, State.OPEN}:
             raise LocalProtocolError(f"{type(request).__name__} in the state {self.state.name}")
         self.asked += 1
-        self._ids[self.asked] = Id(request, Phase.HELD)
+        window = 0
+        match request:
+            case Connect():
+                window = self.two_ways.windows.open()
+                request = replace(request, credit=window)
+            case Datagrams():
+                window = self.two_ways.windows.open(DATAGRAMS)
+                request = replace(request, credit=window)
+            case Subscribe():
+                request = replace(request, credit=LEAST)
+        self._ids[self.asked] = Id(request, Phase.HELD, reserved=window)
         self._held.append(self.asked)
         self._release()
         return self.asked
@@ -109,7 +128,10 @@ class SessionEnd(Connection):
 
     def close(self, id_: int) -> None:
         """Forget an id: its answer, its stream, its handle, its watch. Does nothing for one that is over."""
-        record = self._ids.pop(id_, None)
+        if way := self.two_ways.find(id_):
+            self.two_ways.close(way)
+            return
+        record = self._pop(id_)
         if record is None or record.phase == Phase.HELD or self.over:
             return
         if record.phase != Phase.ASKED and self._is_held(id_):
@@ -119,6 +141,12 @@ class SessionEnd(Connection):
         if record.phase == Phase.ASKED:
             self.unanswered -= 1
             self._release()
+
+    def _pop(self, id_: int) -> Id | None:
+        record = self._ids.pop(id_, None)
+        if record is not None:
+            self.two_ways.windows.close(record.reserved)
+        return record
 
     def _is_held(self, handle: int) -> bool:
         """Tell whether reads of a handle are held back, which must go before its close."""
@@ -150,7 +178,12 @@ class SessionEnd(Connection):
                 self._take_changed(id_, actions)
             case Failure():
                 self._take_failure(id_, message, actions)
-            case Opened() | Stat() | Listed() | bytes() | FileSystem():
+            case Credit(amount):
+                if not self._take_credit(id_, amount, actions):
+                    self._find_way(id_)
+            case Incoming():
+                self._take_incoming(id_, message, actions)
+            case _ if isinstance(message, ANSWERS):
                 self._take_answer(id_, message, actions)
 
     def _find(self, id_: int, *phases: Phase) -> Id | None:
@@ -170,8 +203,54 @@ class SessionEnd(Connection):
             record.set_answer(answer)
         except TypeError as error:
             raise RemoteProtocolError(f"id {id_}: {error}") from error
+        if isinstance(answer, Connected) and isinstance(record.request, Connect | Datagrams):
+            if isinstance(record.request, Datagrams) and not isinstance(answer.local, type(answer.peer)):
+                raise RemoteProtocolError(f"id {id_}: datagrams between Unix sockets")
+            self._begin_way(id_, record.reserved, record.request, answer)
+            actions.append(Answered(id_, answer, last=False))
+            return
         self._answered(id_, record)
         actions.append(Answered(id_, answer, id_ not in self._ids))
+
+    def _begin_way(self, id_: int, window: int, request: Connect | Datagrams, answer: Connected) -> None:
+        del self._ids[id_]  # its window lives on
+        self.two_ways.open(
+            id_,
+            allowed=answer.credit,
+            granted=window,
+            window=window,
+            datagrams=isinstance(request, Datagrams),
+            now=self.now,
+        )
+        self.unanswered -= 1
+        self._release()
+
+    def _take_incoming(self, id_: int, incoming: Incoming, actions: list[Action]) -> None:
+        number = id_ ^ BY_AGENT
+        if number <= self._came or number >= BY_AGENT:
+            raise RemoteProtocolError(f"the connection {id_:#x} after {self._came | BY_AGENT:#x}")
+        self._came = number
+        subscription = self._find(incoming.subscription, Phase.KEPT)
+        if subscription is None:
+            self._say_if_open(id_, UNSUBSCRIBED)
+            return
+        request = subscription.request
+        if not isinstance(request, Subscribe):
+            raise RemoteProtocolError(f"a connection to id {incoming.subscription}, which isn't a subscription")
+        if self.two_ways.full:
+            self._say_if_open(id_, TOO_MANY)
+            return
+        window = self.two_ways.windows.open()
+        way = self.two_ways.open(id_, allowed=incoming.credit, granted=request.credit, window=window, now=self.now)
+        if request.mode == SubscribeMode.MIRROR:
+            self.two_ways.end_sending(way)
+        actions.append(Came(id_, incoming))
+
+    def _find_way(self, id_: int) -> None:
+        """Accept what is said of an id that carried data both ways and is over; anything else is a lie."""
+        known = id_ ^ BY_AGENT <= self._came if id_ & BY_AGENT else 0 < id_ <= self.asked and id_ not in self._ids
+        if not known:
+            raise RemoteProtocolError(f"id {id_:#x} doesn't carry data both ways")
 
     def _answered(self, id_: int, record: Id) -> None:
         self.unanswered -= 1
@@ -192,10 +271,17 @@ class SessionEnd(Connection):
             record.phase = phase
 
     def _take_failure(self, id_: int, failure: Failure, actions: list[Action]) -> None:
-        record = self._find(id_, Phase.ASKED, Phase.STREAMING)
+        if self._take_end(id_, failure, actions):
+            return
+        if id_ & BY_AGENT:
+            self._find_way(id_)
+            return
+        record = self._find(id_, Phase.ASKED, Phase.STREAMING, Phase.KEPT)
         if record is None:
             return
-        del self._ids[id_]
+        if record.phase == Phase.KEPT and not isinstance(record.request, Subscribe):
+            raise RemoteProtocolError(f"id {id_}: a failure after its end")
+        self._pop(id_)
         actions.append(Answered(id_, failure, last=True))
         if record.phase == Phase.ASKED:
             self.unanswered -= 1
@@ -212,8 +298,11 @@ class SessionEnd(Connection):
             del self._ids[id_]
         actions.append(ChangedReceived(id_, id_ not in self._ids))
 
-    def _take_data(self, frame: Frame, actions: list[Action]) -> None:
+    def _take_other_data(self, frame: Frame, actions: list[Action]) -> None:
         id_ = frame.id
+        if id_ & BY_AGENT:
+            self._find_way(id_)
+            return
         record = self._find(id_, Phase.ASKED, Phase.STREAMING)
         if record is None:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,17 +15,20 @@ from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.resolve import Resolved
 from mirrord_cli.config.target import EXAMPLE, target_name
 from mirrord_cli.environment import BUILT_IN, Wishes, merge
+from mirrord_cli.environment.probes import KUBERNETES, probe_warnings, probes_of
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import (
     Found,
     agent_command,
     become,
+    debugger_ports,
     find_program,
     find_target,
     installations,
     new_log,
     own_environment,
     start_session,
+    unknown_detector,
 )
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Mode, Settings
 from mirrord_cli.ui import Screen, Summary
@@ -40,6 +44,14 @@ METAVARS = {
     "feature.fs.mode": "MODE",
     "skip_processes": "NAMES",
 }
+FLAGS = {
+    "feature.network.incoming.mode": "The program answers what comes to the target's ports.",
+    "feature.network.outgoing": "Connections of the program leave from this machine.",
+    "feature.network.outgoing.tcp": "TCP connections do.",
+    "feature.network.outgoing.udp": "Datagrams of UDP do.",
+    "feature.network.dns.enabled": "Names are resolved on this machine.",
+}
+"""What options do that take no value."""
 EPILOG = """\b
 All after PROGRAM belongs to it. NAMES are separated by semicolons.
 MODE is read, local or localwithoverrides.
@@ -48,10 +60,13 @@ A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
 Each option has a variable, which it overrides; both override the file:
   MIRRORD_IMPERSONATED_TARGET, MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
   MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
+  MIRRORD_AGENT_TCP_STEAL_TRAFFIC (true, false or a mode),
+  MIRRORD_TCP_OUTGOING, MIRRORD_UDP_OUTGOING, MIRRORD_REMOTE_DNS,
   MIRRORD_SKIP_PROCESSES
 \b
 Examples:
   mirrord exec -t process/4711 -- python app.py
+  mirrord exec -t process/4711 --steal -- flask run --port 8080
   mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- npm start
   mirrord exec -f -q -- cat /srv/shop/config.json
 """
@@ -60,16 +75,15 @@ Examples:
 def _configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that the definition of the keys has."""
     for key in reversed(list(all_keys())):
-        if key.option:
+        if not key.option:
+            continue
+        name = f"key_{key.path.replace('.', '__')}"
+        if key.says:
+            command = click.option(*key.option, name, is_flag=True, help=FLAGS[key.path])(command)
+        else:
             text = key.description.partition(". ")[0].replace("`", "").rstrip(".") + "."
-            several = key.path in METAVARS and METAVARS[key.path] == "NAMES"
-            command = click.option(
-                *key.option,
-                f"key_{key.path.replace('.', '__')}",
-                metavar=METAVARS[key.path],
-                help=text,
-                multiple=several,
-            )(command)
+            several, metavar = METAVARS[key.path] == "NAMES", METAVARS[key.path]
+            command = click.option(*key.option, name, metavar=metavar, help=text, multiple=several)(command)
     return command
 
 
@@ -86,14 +100,15 @@ def _configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("program", type=click.UNPROCESSED)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def exec_command(
-    *, program: str, arguments: tuple[str, ...], file: str | None, quiet: bool, **keys: str | tuple[str, ...] | None
-) -> None:  # fmt: skip
-    """Run PROGRAM with the environment and the files of a target."""
-    options = {
-        name.removeprefix("key_").replace("__", "."): value if isinstance(value, str) else ";".join(value)
-        for name, value in keys.items()
-        if value
-    }
+    *,
+    program: str,
+    arguments: tuple[str, ...],
+    file: str | None,
+    quiet: bool,
+    **keys: str | bool | tuple[str, ...] | None,
+) -> None:
+    """Run PROGRAM with the environment, the files and the network of a target."""
+    options = _options(keys)
     own = own_environment()
     if own.get(b"MIRRORD_LAYER"):
         text = "This already runs under mirrord, and mirrord doesn't run inside itself."
@@ -101,14 +116,15 @@ def exec_command(
     variables = {os.fsdecode(name): os.fsdecode(value) for name, value in own.items()}
     screen = Screen(variables, quiet=quiet)
     resolved = load(options, variables, file)
-    for warning in resolved.warnings:
+    for warning in filter(None, (*resolved.warnings, unknown_detector(variables))):
         screen.warning(warning)
     if resolved.target is None:
         raise MirrordError("you", "No target is named.", f"{EXAMPLE} Give it with -t, or as `target` in a file.")
     wishes = _wishes(resolved, own)
     skipped = tuple(map(_bytes, resolved.skipped_programs))
     found = find_program(os.fsencode(program), own.get(b"PATH"), frozenset(skipped))
-    settings = _settings(resolved, find_target(resolved.target), found, own, skipped)
+    debuggers = debugger_ports([program, *arguments], variables | resolved.config.feature.env.override)
+    settings = _settings(resolved, find_target(resolved.target), found, own, skipped, debuggers)
     with screen.waiting(f"starting a session with {target_name(resolved.target)}"):
         started = start_session(settings, screen.progress)
     remote = dict(
@@ -116,16 +132,35 @@ def exec_command(
     )  # of a name that is there twice the first counts, as in getenv(3)
     environment = merge(own, remote, wishes)
     environment |= started.variables(settings.library, environment.get(b"LD_PRELOAD"))
+    probes = probe_warnings(settings.network, probes_of(remote), kubernetes=KUBERNETES in remote)
+    for warning in probes:
+        screen.warning(warning)
     screen.summary(
         Summary(
             target=f"{target_name(resolved.target)} ({os.fsdecode(started.ready.target_name)})",
             variables=len(remote) if settings.environment.wanted else None,
             mode=resolved.config.feature.fs.mode,
+            network=settings.network,
+            skipped=program if found.skipped else None,
             log=os.fsdecode(settings.log_path) if settings.log_path else None,
         )
     )
     started.inherit()
     become(found.path, [os.fsencode(program), *map(os.fsencode, arguments)], environment)
+
+
+def _options(keys: Mapping[str, str | bool | tuple[str, ...] | None]) -> dict[str, str]:
+    """Return what the options say, by key; an option that was given with nothing says that."""
+    found = {}
+    for key in all_keys():
+        match keys.get(f"key_{key.path.replace('.', '__')}"):
+            case str() as text:
+                found[key.path] = text
+            case True:
+                found[key.path] = key.says
+            case (_, *_) as several:
+                found[key.path] = ";".join(several)
+    return found
 
 
 def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
@@ -144,7 +179,12 @@ def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
 
 
 def _settings(
-    resolved: Resolved, target: LocalTarget, found: Found, own: Mapping[bytes, bytes], skipped: tuple[bytes, ...]
+    resolved: Resolved,
+    target: LocalTarget,
+    found: Found,
+    own: Mapping[bytes, bytes],
+    skipped: tuple[bytes, ...],
+    debuggers: tuple[tuple[int, int], ...] = (),
 ) -> Settings:
     env, fs = resolved.config.feature.env, resolved.config.feature.fs
     temporary = own.get(b"TMPDIR", b"")
@@ -169,6 +209,7 @@ def _settings(
             include=tuple(map(_bytes, env.include)),
             exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
+        network=replace(resolved.network, debugger_ports=debuggers),
         skipped_programs=skipped,
         library=os.fsencode(_library()),
         time_to_live=fs.cache_ttl,

@@ -61,6 +61,8 @@ def examine(
     Raises:
         MirrordError: The file can't be read, or isn't in its format.
     """
+    if file == "":
+        raise MirrordError("you", "The configuration file's name is empty.", "Name a file with -f, or leave it out.")
     name = file if file is not None else variables.get(VARIABLE)
     tree, source = _read(name, variables) if name else ({}, Source())
     said = said_of(options, variables)

@@ -16,23 +16,19 @@ ci: output_dir
 target: namespace container pod deployment rollout job cron_job stateful_set service replica_set labels
 target.path: container pod deployment rollout job cron_job stateful_set service replica_set labels
 agent: annotations check_out_of_pods clean_iptables_on_start communication_timeout disable_mesh_sidecar_injection
-  disabled_capabilities ephemeral exclude_from_mesh external_ip_fix flush_connections http_detection_timeout image
+  disabled_capabilities ephemeral exclude_from_mesh external_ip_fix http_detection_timeout image
   image_pull_policy image_pull_secrets inject_headers jaq_time_limit json_log labels log_level max_body_buffer_size
   max_body_buffer_timeout metrics namespace nftables node_selector override_cache_control priority_class privileged
   resources security_context service_account startup_timeout tolerations ttl dns
 agent.dns: attempts timeout
 agent.image: registry tag
-feature: network hostname magic copy_target split_queues db_branches preview
+feature: magic copy_target split_queues db_branches preview
 feature.env: load_from_process
 feature.fs: read_write readonly_file_buffer
 feature.magic: aws auto_mount turbo
-feature.network: incoming outgoing dns ipv6
-feature.network.dns: enabled filter
-feature.network.incoming: mode port_mapping listen_ports ignore_ports ports ignore_localhost on_concurrent_steal
-  http_filter tls_delivery https_delivery
+feature.network.incoming: on_concurrent_steal http_filter tls_delivery https_delivery
 feature.network.incoming.http_filter: header_filter path_filter method_filter body_filter header_filter_jq all_of
   any_of ports
-feature.network.outgoing: tcp udp ignore_localhost filter unix_streams
 feature.copy_target: enabled scale_down exclude_containers exclude_init_containers
 feature.preview: image ttl_mins ttl_secs creation_timeout_secs replicas labels idle config_mounts secret_mounts
 container: cli_image cli_extra_args cli_prevent_cleanup cli_image_lib_path cli_tls_path override_host_ip
@@ -45,7 +41,7 @@ experimental: tcp_ping4_mock trust_any_certificate enable_exec_hooks_linux hide_
   sip_log_destination non_blocking_tcp_connect dlopen_cgo latency applev sip_utils go_asmcgocall guard_std_fds
 experimental.latency: transmit_delay receive_delay
 """
-BUILT = {"target", "target.path", "feature", "feature.env", "feature.fs"}
+BUILT = {"agent", "target", "target.path", "feature", "feature.env", "feature.fs", "feature.network.incoming"}
 """Sections of the tree above that exist; some of their keys don't."""
 
 
@@ -69,17 +65,9 @@ ALREADY_SO: dict[str, tuple[Any, ...]] = {
     "multi_cluster": (False,),
     "api": (False,),
     "telemetry": (False,),
-    "feature.hostname": (False,),
     "feature.copy_target": (False,),
-    "feature.network": (False,),
-    "feature.network.incoming": (False, "off"),
-    "feature.network.incoming.mode": ("off",),
-    "feature.network.outgoing": (False,),
-    "feature.network.outgoing.tcp": (False,),
-    "feature.network.outgoing.udp": (False,),
-    "feature.network.dns": (False,),
-    "feature.network.dns.enabled": (False,),
-    "feature.network.ipv6": (False,),
+    "feature.network.incoming.http_filter": (False,),
+    "feature.network.incoming.on_concurrent_steal": ("abort",),
     "feature.magic.auto_mount": (False,),
     "feature.magic.turbo": (False,),
     "feature.env.load_from_process": (False,),
@@ -103,19 +91,24 @@ COMMANDS = (
 )  # fmt: skip
 
 OPTIONS = (
-    "--target-namespace", "-n", "--steal", "--no-remote-dns", "--no-outgoing", "--no-tcp-outgoing", "--no-udp-outgoing",
-    "--accept-invalid-certificates", "-c", "--agent-namespace", "-a", "--agent-log-level", "-l", "--agent-image", "-i",
-    "--agent-ttl", "--agent-startup-timeout", "--ephemeral-container", "-e", "--context", "--key", "-k",
-    "--no-telemetry", "--disable-version-check",
+    "--target-namespace", "-n", "--accept-invalid-certificates", "-c", "--agent-namespace", "-a", "--agent-log-level",
+    "-l", "--agent-image", "-i", "--agent-ttl", "--agent-startup-timeout", "--ephemeral-container", "-e", "--context",
+    "--key", "-k", "--no-telemetry", "--disable-version-check",
 )  # fmt: skip
 """Of `mirrord exec`."""
 
 VARIABLES = (
     "MIRRORD_ACCEPT_INVALID_CERTIFICATES", "MIRRORD_AGENT_IMAGE", "MIRRORD_AGENT_IMAGE_REGISTRY",
     "MIRRORD_AGENT_IMAGE_TAG", "MIRRORD_AGENT_NAMESPACE", "MIRRORD_AGENT_RUST_LOG", "MIRRORD_AGENT_STARTUP_TIMEOUT",
-    "MIRRORD_AGENT_TCP_STEAL_TRAFFIC", "MIRRORD_AGENT_TTL", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS",
-    "MIRRORD_EPHEMERAL_CONTAINER", "MIRRORD_FILE_OPS", "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS",
-    "MIRRORD_KEY", "MIRRORD_KUBECONFIG", "MIRRORD_KUBE_CONTEXT", "MIRRORD_MULTI_CLUSTER", "MIRRORD_OPERATOR_ENABLE",
-    "MIRRORD_REMOTE_DNS", "MIRRORD_TARGET_NAMESPACE", "MIRRORD_TCP_OUTGOING", "MIRRORD_UDP_OUTGOING",
+    "MIRRORD_AGENT_TTL", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS", "MIRRORD_EPHEMERAL_CONTAINER",
+    "MIRRORD_FILE_OPS", "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS", "MIRRORD_KEY", "MIRRORD_KUBECONFIG",
+    "MIRRORD_KUBE_CONTEXT", "MIRRORD_MULTI_CLUSTER", "MIRRORD_OPERATOR_ENABLE",
+    "MIRRORD_OPERATOR_ON_CONCURRENT_STEAL", "MIRRORD_TARGET_NAMESPACE",
 )  # fmt: skip
 """They have no effect, and whoever set them is told so."""
+
+HTTP_FILTERS = (
+    "MIRRORD_HTTP_FILTER_PORTS", "MIRRORD_HTTP_HEADER_FILTER", "MIRRORD_HTTP_HEADER_FILTER_JQ",
+    "MIRRORD_HTTP_METHOD_FILTER", "MIRRORD_HTTP_PATH_FILTER",
+)  # fmt: skip
+"""Variables too. They are refused while incoming is on: without the filter more is taken than was wanted."""

@@ -9,9 +9,11 @@ import msgspec
 
 from mirrord_cli.config import known
 from mirrord_cli.config.keys import BUILD_TOOLS, Config, all_keys
+from mirrord_cli.config.network import check_network, network_rules, network_warnings
 from mirrord_cli.config.patterns import BadPattern, check_replacement, translate
 from mirrord_cli.config.target import EXAMPLE, BadTarget, parse_target
 from mirrord_cli.config.tree import Problem, Reading, Said, overlay, read_tree
+from mirrord_cli.session.settings import NetworkRules
 
 PATTERNS = ("read_only", "local", "not_found")
 
@@ -23,6 +25,8 @@ class Resolved(msgspec.Struct, frozen=True):
     """Its patterns are Python's."""
     target: int | None
     """The PID; None where none is named."""
+    network: NetworkRules
+    """What follows from `feature.network`, for a session."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -41,13 +45,17 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def said_of(options: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, Said]:
     """Gather what options and variables say, by key; options win. An empty variable says nothing."""
-    found = {}
-    for key in all_keys():
-        if key.path in options:
-            found[key.path] = Said(key, options[key.path], f"the option {key.option[0]}")
-        elif key.variable and variables.get(key.variable):
-            found[key.path] = Said(key, variables[key.variable], f"the variable {key.variable}")
-    return found
+    by_variable = {
+        key.path: Said(key, variables[key.variable], f"the variable {key.variable}")
+        for key in all_keys()
+        if key.variable and variables.get(key.variable) and key.path not in options
+    }
+    # In this order: an option for a section wins over the variables of its keys.
+    return by_variable | {
+        key.path: Said(key, options[key.path], f"the option {key.option[0]}")
+        for key in all_keys()
+        if key.path in options
+    }
 
 
 def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]) -> Outcome:
@@ -56,6 +64,8 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     overlay(reading, said)
     target = _target(reading)
     _whole(reading, said)
+    network = reading.values["feature"].get("network", {})
+    reading.problems += check_network(network, variables)
     if reading.problems:
         return Outcome(None, tuple(reading.problems))
     config = msgspec.convert(reading.values, Config)
@@ -66,7 +76,9 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     ]
     if config.feature.fs.mode == "local" and any(getattr(config.feature.fs, name) for name in (*PATTERNS, "mapping")):
         warnings.append("feature.fs.mode is local: the patterns of feature.fs have no effect.")
-    return Outcome(Resolved(config, target, tuple(warnings)))
+    warnings += network_warnings(config)
+    rules = network_rules(config, required="mode" in network.get("incoming", {}))
+    return Outcome(Resolved(config, target, rules, tuple(warnings)))
 
 
 def _target(reading: Reading) -> int | None:

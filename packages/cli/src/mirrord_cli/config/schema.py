@@ -6,7 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from msgspec import Struct, to_builtins
 
-from mirrord_cli.config.keys import Config, Key, keys_of
+from mirrord_cli.config.key import Key, keys_of
+from mirrord_cli.config.keys import Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TARGET = {"type": "string", "pattern": "^process/[1-9][0-9]*$"}
@@ -16,6 +17,9 @@ PROCESS = {
     "required": ["process"],
     "additionalProperties": False,
 }
+PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+PORTS = {"type": "array", "items": PORT}
+PAIRS = {"type": "array", "items": {"type": "array", "prefixItems": [PORT, PORT], "minItems": 2, "maxItems": 2}}
 STRINGS = {"type": "array", "items": {"type": "string"}}
 
 
@@ -47,6 +51,10 @@ def _shapes(key: Key) -> list[dict[str, Any]]:
         return shapes + [TARGET, PROCESS] * ("target" in key.shorthand)
     if "target" in key.shorthand:
         return [TARGET, PROCESS]
+    if key.kind == list[int]:
+        return [PORTS]
+    if key.kind == list[tuple[int, int]]:
+        return [PAIRS]
     if get_origin(key.kind) is list:
         return [{"type": "string"}, STRINGS]
     return [_shape(key.kind)]

@@ -19,6 +19,8 @@ def parse_target(name: str) -> int:
     Raises:
         BadTarget: It means none.
     """
+    if not name:
+        raise BadTarget("The target's name is empty")
     kind, slash, rest = name.partition("/")
     if kind != "process":
         if kind in known.TARGETS:

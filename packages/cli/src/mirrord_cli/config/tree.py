@@ -11,11 +11,23 @@ from typing import Any, Literal, get_args, get_origin
 from msgspec import Struct
 
 from mirrord_cli.config import known
-from mirrord_cli.config.keys import Config, Key, all_keys, keys_of
+from mirrord_cli.config.key import Key, keys_of
+from mirrord_cli.config.keys import Config, all_keys
 
 CORRECT = "Correct or remove it; `mirrord verify-config --schema` prints all keys."
-ENVIRONMENT_OFF = {"exclude": ["*"]}
-FILES_OFF = {"mode": "local"}
+OFF: Mapping[str, Mapping[str, Any]] = {
+    "feature.env": {"exclude": ["*"]},
+    "feature.fs": {"mode": "local"},
+    "feature.network": {"incoming": False, "outgoing": False, "dns": False},
+    "feature.network.incoming": {"mode": "off"},
+    "feature.network.outgoing": {"tcp": False, "udp": False},
+    "feature.network.dns": {"enabled": False},
+}
+"""What `false` means for a section."""
+INCOMING_MODE = "feature.network.incoming.mode"
+SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+MOST_PORT = 65535
+PAIR = "Write pairs like [[8080, 80]]."
 LIKE = 0.6  # how alike a suggestion must be: `evn` and `env` are 0.67
 
 
@@ -61,6 +73,13 @@ def overlay(reading: Reading, said: Mapping[str, Said]) -> None:
         # What was named last counts: nothing, but these.
         del reading.values["feature"]["env"]["exclude"]
     for path, one in said.items():
+        if one.key.section:  # a flag that switches it off
+            value = dict(OFF[path])
+            place = reading.values
+            for part in path.split("."):
+                place = place.setdefault(part, {})
+            place |= value
+            continue
         value = _from_text(one.key, one.text)
         problems = list(_leaf(one.key, value))
         reading.problems += problems
@@ -102,7 +121,7 @@ def _expand(key: Key, value: object, reading: Reading) -> object:
         if value:
             return {}
         reading.off.add(key.path)
-        return dict(ENVIRONMENT_OFF if key.path == "feature.env" else FILES_OFF)
+        return dict(OFF[key.path])
     if isinstance(value, str) and "mode" in key.shorthand:
         return {"mode": value}
     if "target" in key.shorthand and (isinstance(value, str) or (isinstance(value, dict) and "process" in value)):
@@ -112,8 +131,7 @@ def _expand(key: Key, value: object, reading: Reading) -> object:
 
 def _written_out(key: Key, value: Any) -> Any:
     if get_origin(key.kind) is list and isinstance(value, str):
-        # Names never hold a semicolon; a pattern may.
-        parts = [value] if key.path.startswith("feature.fs.") else value.split(";")
+        parts = [value] if key.whole else value.split(";")  # names never hold a semicolon; a pattern may
         return [part for part in parts if part]
     if isinstance(value, dict) and "target" in key.shorthand:
         return f"process/{value['process']}"
@@ -127,7 +145,7 @@ def _leaf(key: Key, value: Any) -> Iterator[Problem]:
     if get_origin(kind) is Literal:
         if not isinstance(value, str):
             yield wrong
-        elif value in known.MODES:
+        elif path == "feature.fs.mode" and value in known.MODES:
             yield Problem(
                 path,
                 f"{path}: {value!r} is not supported yet: files are read from the target, never written to it.",
@@ -135,6 +153,17 @@ def _leaf(key: Key, value: Any) -> Iterator[Problem]:
             )
         elif value not in get_args(kind):
             yield wrong
+    elif kind == list[int]:
+        yield from [wrong] if not isinstance(value, list) else _ports(path, value)
+    elif get_origin(kind) is list and get_origin(get_args(kind)[0]) is tuple:
+        if not isinstance(value, list):
+            yield wrong
+            return
+        for number, pair in enumerate(value):
+            if not isinstance(pair, list) or len(pair) != 2:
+                yield Problem(path, f"{path}[{number}] must be a pair of ports, not {_kind_of(pair)}.", PAIR)
+            else:
+                yield from _ports(f"{path}[{number}]", pair)
     elif get_origin(kind) is list:
         values = value if isinstance(value, list) else [value]
         for number, each in enumerate(values):
@@ -166,6 +195,13 @@ def _leaf(key: Key, value: Any) -> Iterator[Problem]:
         yield wrong
     else:
         yield from _bytes_only(path, value)
+
+
+def _ports(path: str, values: list[Any]) -> Iterator[Problem]:
+    for number, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PORT:
+            found = f"{path}[{number}] must be a port, a number from 1 to {MOST_PORT}, not {_kind_of(value)}."
+            yield Problem(path.partition("[")[0], found)
 
 
 def _bytes_only(path: str, value: str) -> Iterator[Problem]:
@@ -225,7 +261,9 @@ def _from_text(key: Key, text: str) -> Any:
     if get_origin(key.kind) is list:
         return [part for part in text.split(";") if part]
     if key.kind is bool:
-        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+        return SWITCHES.get(text.lower(), text)
+    if key.path == INCOMING_MODE and text.lower() in SWITCHES:
+        return "steal" if SWITCHES[text.lower()] else "off"
     if key.kind is float:
         try:
             return float(text)
@@ -241,6 +279,10 @@ def _wanted(key: Key) -> str:
         words += ["true or false"] * ("switch" in key.shorthand) + ["a mode"] * ("mode" in key.shorthand)
         words += ["a target"] * ("target" in key.shorthand)
         return _or(words)
+    if key.kind == list[int]:
+        return "a list of ports"
+    if key.kind == list[tuple[int, int]]:
+        return "a list of pairs of ports"
     if get_origin(key.kind) is list:
         return "a string or a list of strings"
     if get_origin(key.kind) is dict:
