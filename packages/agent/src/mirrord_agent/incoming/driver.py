@@ -61,6 +61,10 @@ class Incoming:
         """Return why ports can't be subscribed here, or None."""
         return self._rules.lacking
 
+    def close(self) -> None:
+        """Give up all that is left of it in the target's network."""
+        self._rules.close()
+
     async def serve(self, request: Subscribe, reply: Subscriber) -> None:
         """Carry out a subscription until cancelled. Raises OSError where it can't begin."""
         if self._rules.lacking is not None:

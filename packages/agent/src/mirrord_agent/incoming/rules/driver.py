@@ -52,6 +52,12 @@ class Rules:
         reason = self._run(machine.probe(self._keeper))
         return machine.lacking(reason, os.uname().release) if reason else None
 
+    def close(self) -> None:
+        """Let go of the context: the kernel removes what it owns."""
+        self._nft = None
+        self._tables.clear()
+        self._keeping = False
+
     # ------------------------------------------------------------------------------------------ ports
 
     def mesh(self) -> machine.Mesh | None:
