@@ -25,8 +25,8 @@ IN_A_ROW = 16
 _GENTLY = struct.pack("ii", 0, 0)  # SO_LINGER: what was sent still arrives
 
 LOOK = 1.0
-"""Seconds after which a side that nothing is read from is looked at: it may have been reset."""
-_CLOSED = 7  # the first byte of TCP_INFO, a socket's state
+"""Seconds after which a side that nothing is read from is looked at: it may have been reset. What it said before that and
+nobody takes is given up."""
 
 Feed = Callable[[Copy], object]
 """Called when a copy begins to wait for room: who calls `flush` then."""
@@ -68,7 +68,7 @@ async def pump(client: socket.socket, target: socket.socket, copy: Copy | None, 
             while not ended[sink].is_set():
                 with trio.move_on_after(LOOK):
                     await ended[sink].wait()
-                _check_alive(source)
+                _check(source.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         except OSError:
             whole = False
             nursery.cancel_scope.cancel()
@@ -106,9 +106,10 @@ async def _carry(source: socket.socket, sink: socket.socket, copy: Copy | None, 
             if copy.waiting and not waited:
                 feed(copy)
         while sent < len(data):
-            with trio.move_on_after(LOOK):
+            with trio.move_on_after(LOOK) as patience:
                 await trio.lowlevel.wait_writable(sink)
-            _check_alive(source)
+            if patience.cancelled_caught:
+                _check(source.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
             sent += _send(sink, memoryview(data)[sent:])
         row += 1
         if row == IN_A_ROW:
@@ -125,12 +126,6 @@ async def _carry(source: socket.socket, sink: socket.socket, copy: Copy | None, 
 def _check(code: int) -> None:
     if code:
         raise OSError(code, os.strerror(code))
-
-
-def _check_alive(source: socket.socket) -> None:
-    """Raise ECONNRESET if a socket's connection is no more. What it received before is lost on the way, as it may be."""
-    if source.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSED:
-        _check(errno.ECONNRESET)
 
 
 def _send(sink: socket.socket, data: bytes | memoryview) -> int:
