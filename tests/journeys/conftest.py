@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.around import Around, start_around
 from tests.kit.run import PYTHON, Runner, new_runner, which
+from tests.kit.serving import free_port
 from tests.kit.target import Target, TargetUnavailable, start_target
 
 ROOT = Path(__file__).parent.parent.parent
@@ -68,6 +70,35 @@ def own_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             yield target
     except TargetUnavailable as error:
         pytest.skip(f"no namespaces for a target on this machine: {error}")
+
+
+@pytest.fixture(scope="session")
+def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Around]:
+    """A target with a network around it that only it can reach."""
+    try:
+        with start_around(VARIABLES, root=tmp_path_factory.mktemp("root")) as around:
+            yield around
+    except TargetUnavailable as error:
+        pytest.skip(f"no namespaces for a target on this machine: {error}")
+
+
+@pytest.fixture
+def own_around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Around]:
+    """The same, for a test that changes it."""
+    try:
+        with start_around(VARIABLES, root=tmp_path_factory.mktemp("root")) as around:
+            yield around
+    except TargetUnavailable as error:
+        pytest.skip(f"no namespaces for a target on this machine: {error}")
+
+
+@pytest.fixture
+def port(around: Around) -> Iterator[int]:
+    """A port on which the target serves HTTP."""
+    found = free_port()
+    around.target.listen(found)
+    yield found
+    around.target.unlisten(found)
 
 
 @pytest.fixture

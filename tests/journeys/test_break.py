@@ -6,23 +6,21 @@ and when; the moment is counted in the program's rounds of work, so that no cloc
 
 from __future__ import annotations
 
-import ctypes
 import os
 import random
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import pytest
 
-from tests.kit.run import PATIENCE, PYTHON, Runner, processes
+from tests.kit.run import PATIENCE, PYTHON, Runner
+from tests.kit.running import Running, kill
 from tests.kit.target import Target, TargetUnavailable, start_target
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -31,7 +29,6 @@ PROGRAMS = Path(__file__).parent / "programs"
 LOAD = (PROGRAMS / "load.py").read_text()
 SIZE = 5_000_000
 LARGE = b"".join((number + 1).to_bytes(4, "big") for number in range(SIZE // 4))
-SYS_PIDFD_GETFD = 438
 ROUND = b"round\n"
 
 
@@ -79,30 +76,6 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Targets]:
         yield targets
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A program under load, and what belongs to it."""
-
-    program: subprocess.Popen[bytes]
-    session: int
-    agent: int
-    agent_socket: int
-    """The agent's descriptor of its connection."""
-    name: str
-    """The session's abstract socket."""
-
-    def cut(self) -> None:
-        """End the connection between session and agent, both of which live on."""
-        pidfd = os.pidfd_open(self.agent)
-        try:
-            descriptor = ctypes.CDLL(None, use_errno=True).syscall(SYS_PIDFD_GETFD, pidfd, self.agent_socket, 0)
-            assert descriptor >= 0, os.strerror(ctypes.get_errno())
-        finally:
-            os.close(pidfd)
-        with socket.socket(fileno=descriptor) as connection:
-            connection.shutdown(socket.SHUT_RDWR)
-
-
 def start(runner: Runner, target: Target, seed: int, rounds: int, **env: str) -> Running:
     """Start a program and wait for its first rounds of work."""
     temporary = runner.folder / "temporary"
@@ -115,13 +88,7 @@ def start(runner: Runner, target: Target, seed: int, rounds: int, **env: str) ->
     assert program.stdout
     for _ in range(rounds):
         assert program.stdout.readline() == ROUND, program.stderr and program.stderr.read()
-    others = {pid: line.split() for pid, line in processes(runner.mark).items() if pid != program.pid}
-    (agent,) = (pid for pid, words in others.items() if "--connected-fd" in words)
-    (session,) = (pid for pid, words in others.items() if "mirrord_cli" in words)
-    variables = Path(f"/proc/{program.pid}/environ").read_bytes().split(b"\0")
-    layer = next(value for value in variables if value.startswith(b"MIRRORD_LAYER="))
-    descriptor = int(others[agent][others[agent].index("--connected-fd") + 1])
-    return Running(program, session, agent, descriptor, layer.rpartition(b":")[2].decode())
+    return Running.find(runner, program)
 
 
 def finish(runner: Runner, running: Running, expected: int) -> None:
@@ -138,10 +105,6 @@ def finish(runner: Runner, running: Running, expected: int) -> None:
     assert runner.leftovers() == []
     assert list((runner.folder / "temporary").iterdir()) == []
     assert running.name not in Path("/proc/net/unix").read_text()
-
-
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
 
 
 HITS: dict[str, Callable[[Running, Targets], None]] = {

@@ -52,41 +52,69 @@ static const char names[] =
 #undef VHOOK
 #undef XHOOK
 
-static bool bound;
-
-static void bind_all(void)
-{
-	struct object few[OBJECTS], *objects = few;
-	size_t count = symbols_objects_behind(names, few, OBJECTS);
-	if (count > OBJECTS) { /* libc may be behind them all */
-		objects = image_map(count * sizeof *objects);
-		if (!objects)
-			refuse("there is no memory for the layer");
-		symbols_objects_behind(names, objects, count);
-	}
-	void **slot = (void **)&libc;
-	for (const char *name = names; *name; name += strlen(name) + 1) {
-		void *found = symbols_find(objects, count, name);
-		if (found)
-			*slot = found;
-		slot++;
-	}
-#define HOOK(family, type, name, parameters, arguments, failure) \
-	if (!libc.name)                                          \
-		libc.name = missing_##name;
-#define VHOOK(family, type, name, declared, parameters, arguments, failure) \
-	if (!libc.name)                                                     \
-		libc.name = missing_##name;
-#define XHOOK(family, type, name, declared) \
-	if (!libc.name)                     \
-		libc.name = missing_##name;
+#define HOOK(family, type, name, parameters, arguments, failure) .name = missing_##name,
+#define VHOOK(family, type, name, declared, parameters, arguments, failure) .name = missing_##name,
+#define XHOOK(family, type, name, declared) .name = missing_##name,
+static const struct libc missing = {
 #include "hooks.def"
+};
 #undef HOOK
 #undef VHOOK
 #undef XHOOK
+
+static bool bound;
+
+/* The objects behind ours: in `few`, or in a mapping if there are many, since libc may be behind them all. */
+static size_t find_objects(struct object few[OBJECTS], struct object **objects)
+{
+	size_t count = symbols_objects_behind(names, few, OBJECTS);
+	*objects = few;
+	if (count > OBJECTS) {
+		*objects = image_map(count * sizeof **objects);
+		if (!*objects)
+			refuse("there is no memory for the layer");
+		symbols_objects_behind(names, *objects, count);
+	}
+	return count;
+}
+
+static void drop_objects(struct object few[OBJECTS], struct object *objects, size_t count)
+{
 	if (objects != few)
 		image_unmap(objects, count * sizeof *objects);
+}
+
+static void bind_all(void)
+{
+	struct object few[OBJECTS], *objects;
+	size_t count = find_objects(few, &objects);
+	void **slot = (void **)&libc;
+	void *const *stub = (void *const *)&missing;
+	for (const char *name = names; *name; name += strlen(name) + 1, slot++, stub++) {
+		void *found = symbols_find(objects, count, name);
+		*slot = found ? found : *stub;
+	}
+	drop_objects(few, objects, count);
 	__atomic_store_n(&bound, true, __ATOMIC_RELEASE);
+}
+
+void *find_function(const char *name)
+{
+	struct object few[OBJECTS], *objects;
+	size_t count = find_objects(few, &objects);
+	void *found = symbols_find(objects, count, name);
+	drop_objects(few, objects, count);
+	return found;
+}
+
+void bind_late(void *function, const char *name)
+{
+	void **slot = function, *stub = ((void *const *)&missing)[slot - (void **)&libc];
+	if (__builtin_expect(__atomic_load_n(slot, __ATOMIC_RELAXED) != stub, 1))
+		return;
+	void *found = find_function(name);
+	if (found)
+		__atomic_store_n(slot, found, __ATOMIC_RELAXED);
 }
 
 bool layer_ready(void)

@@ -56,6 +56,15 @@ struct libc {
 };
 extern struct libc libc __attribute__((visibility("hidden")));
 
+/* A function of the libraries behind ours as they are now, or NULL. */
+void *find_function(const char *name);
+/*
+ * Looks libc's function up once more (`function` is `&libc.NAME`) if it was missing: for those of libraries that a
+ * program may load later (libresolv and libanl before glibc 2.34).
+ */
+void bind_late(void *function, const char *name);
+#define LATE(name) (bind_late(&libc.name, #name), libc.name)
+
 #define HOOK(family, type, name, parameters, arguments, failure) type hook_##name parameters;
 #define VHOOK(family, type, name, declared, parameters, arguments, failure) \
 	type hook_##name parameters;

@@ -24,6 +24,8 @@ from mirrord_protocol.values import DirectoryEntry, FileSystem, Stat
 
 BASE = b"/remote-files"
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+PATHS = {*LayerOperation} - {LayerOperation.NOTICE, *(each for each in LayerOperation if each > LayerOperation.TABLE)}
+"""Operations that are about a path."""
 TYPES = {stat.S_IFREG: 8, stat.S_IFDIR: 4, stat.S_IFLNK: 10, stat.S_IFIFO: 1, stat.S_IFCHR: 2, stat.S_IFSOCK: 12}
 
 
@@ -92,7 +94,7 @@ class Remote:
         self._by_path: dict[tuple[Path, LayerForm], StandIn] = {}
         self._noticed: set[bytes] = set()
         self._lock = threading.Lock()
-        self._answers: dict[LayerOperation, Callable[[LayerRequest, bytes], Answer]] = {
+        self.answers: dict[LayerOperation, Callable[[LayerRequest, bytes], Answer]] = {
             LayerOperation.OPEN: self._open,
             LayerOperation.STAT: self._stat,
             LayerOperation.ACCESS: self._access,
@@ -107,6 +109,7 @@ class Remote:
             LayerOperation.NOTICE: self._notice,
             LayerOperation.TABLE: self._table,
         }
+        """What answers an operation; others' own are added."""
 
     def answer(self, request: LayerRequest, payload: bytes) -> Answer:
         """Answer one question as a session would."""
@@ -114,7 +117,7 @@ class Remote:
             self.asked.append((request.operation.name, payload))
         try:
             local = self._decide(request, payload)
-            return local or self._answers[request.operation](request, payload)
+            return local or self.answers[request.operation](request, payload)
         except OSError as error:
             name = errno.errorcode[error.errno or errno.EIO]
             return Answer(LayerReply(LayerOutcome.FAILED, errno="ENOTSUP" if name == "EOPNOTSUPP" else name))
@@ -136,7 +139,7 @@ class Remote:
 
     def _decide(self, request: LayerRequest, payload: bytes) -> Answer | None:
         place = request.operation is LayerOperation.PLACE
-        if not payload or request.operation is LayerOperation.NOTICE:
+        if not payload or request.operation not in PATHS:
             return None
         path = self._absolute(request, payload)
         clean = posixpath.normpath(path)

@@ -18,7 +18,7 @@ from mirrord_cli.config.resolve import resolve, said_of
 from mirrord_cli.environment import BUILT_IN
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import find_program, find_target
-from mirrord_cli.session.settings import Mode, Settings
+from mirrord_cli.session.settings import IncomingMode, Mode, Settings
 
 Runs = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -54,6 +54,21 @@ def mirrord(tmp_path: Path) -> Runs:
         (["-t", "process/1", "no-such-program", "--version"], {}, 127, "no-such-program was not found"),
         (["-t", "process/1", "./plain"], {}, 126, "no permission"),
         (["-t", "process/99999999", "true"], {}, 64, "no process 99999999"),
+        (["-t", "", "true"], {"MIRRORD_IMPERSONATED_TARGET": "process/1"}, 64, "The target's name is empty"),
+        (["-f", "", "true"], {}, 64, "configuration file's name is empty"),
+        (
+            ["-t", "process/1", "true"],
+            {"MIRRORD_AGENT_TCP_STEAL_TRAFFIC": "some"},
+            78,
+            "The variable MIRRORD_AGENT_TCP",
+        ),
+        (
+            ["-t", "process/1", "true"],
+            {"MIRRORD_HTTP_PATH_FILTER": "/x"},
+            78,
+            "filters of HTTP requests are not supported",
+        ),
+        (["-t", "process/1", "true"], {"MIRRORD_IGNORE_DEBUGGER_PORTS": "x"}, 78, "names no ports: 'x' is no port"),
         (["-t", "process/1", "true"], {"MIRRORD_LAYER": "1:2:3"}, 64, "already runs under mirrord"),
     ],
 )
@@ -82,6 +97,17 @@ def test_options_are_those_of_the_definition() -> None:
     options = {option for parameter in exec_command.params for option in parameter.opts}
 
     assert {option for key in all_keys() for option in key.option} <= options
+
+
+def test_options_that_were_given_say_something() -> None:
+    given: dict[str, str | bool | tuple[str, ...] | None] = {
+        "key_target__path": "", "key_feature__env__include": ("A", "B"), "key_feature__env__exclude": (),
+        "key_feature__network__incoming__mode": True, "key_feature__network__outgoing": False, "key_feature__fs__mode": None,
+    }  # fmt: skip
+
+    assert exec_._options(given) == {
+        "target.path": "", "feature.env.include": "A;B", "feature.network.incoming.mode": "steal"
+    }  # fmt: skip
 
 
 def settings(tree: Any = None, options: dict[str, str] | None = None, **variables: str) -> Settings:
@@ -131,6 +157,15 @@ def test_settings_from_a_file() -> None:
     assert made.files.mapping == (("d", "e"),)
     assert made.time_to_live == 0
     assert made.environment.exclude == (*BUILT_IN, b"X*", "é".encode())
+
+
+def test_the_networks_rules_are_the_configurations() -> None:
+    made = settings(
+        {"feature": {"network": {"incoming": "steal", "dns": False}}}, {"feature.network.outgoing": "false"}
+    )
+
+    assert made.network.incoming.mode is IncomingMode.STEAL
+    assert not (made.network.names or made.network.tcp or made.network.udp)
 
 
 def test_no_environment_is_wanted_where_it_is_off() -> None:

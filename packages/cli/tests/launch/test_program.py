@@ -146,3 +146,18 @@ def test_the_root_is_no_installation() -> None:
     found = installations(b"/bin/sh", b"/sbin:/")
 
     assert not {b"/", b"/bin", b"/lib"} & set(found)  # of a merged /usr, what the links lead to may be named
+
+
+def test_programs_that_the_layer_leaves_alone(make: Make) -> None:
+    tools = frozenset({b"tool", b"sh"})
+    plain, script = make("plain", "#!/bin/cat\n"), make("tool", "#!/bin/cat\n")
+    link = script + b"-link"
+    os.symlink("/bin/cat", link)
+
+    assert find_program(b"sh", None, tools).skipped
+    assert find_program(b"cat", None, frozenset({os.path.basename(os.path.realpath(b"/bin/cat"))})).skipped
+    assert find_program(link, None, frozenset({b"tool-link"})).skipped
+    assert not find_program(link, None, tools).skipped
+    assert not find_program(plain, None, tools).skipped
+    assert not find_program(script, None, tools).skipped  # its interpreter is the one that is loaded
+    assert find_program(make("text", "echo"), None, tools).skipped

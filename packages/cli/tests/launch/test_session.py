@@ -5,12 +5,14 @@ What runs in it here are scripts in place of `session.server.run`; the fork take
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import resource
 import select
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -140,9 +142,37 @@ def test_a_session_that_dies_says_where_the_reason_is(settings: Settings, replac
         session.start_session(settings, lambda text: None)
 
     assert settings.log_path is not None
-    assert os.fsdecode(settings.log_path) in str(caught.value)
+    assert os.fsdecode(settings.log_path) in caught.value.next_step
+    assert str(caught.value) == "The session ended before it was ready: ValueError: the defect"
     assert "the defect" in Path(os.fsdecode(settings.log_path)).read_text()
     assert caught.value.category == "us"
+
+
+def test_a_session_that_dies_without_a_word(settings: Settings, replace: Callable[[Run], None]) -> None:
+    replace(lambda settings, link, connection: os._exit(1))
+
+    for each, step in (
+        (settings, "report it with the log"),
+        (dataclasses.replace(settings, log_path=None), "Set HOME"),
+    ):
+        with pytest.raises(MirrordError) as caught:
+            session.start_session(each, lambda text: None)
+        assert str(caught.value) == "The session ended before it was ready."
+        assert step in caught.value.next_step
+
+
+def test_a_limit_of_file_sizes_that_leaves_no_room() -> None:
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "from mirrord_cli.launch.session import start_session\n"
+        "from mirrord_cli.errors import MirrordError\n"
+        "try: start_session(None, print)\n"
+        "except MirrordError as error: print(error.category, error.text, error.next_step)"
+    )
+
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("you No file may be larger than 1048576 bytes here (ulimit -f)")
 
 
 def test_the_agents_command() -> None:

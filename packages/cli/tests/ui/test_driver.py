@@ -12,10 +12,11 @@ import sys
 import pytest
 
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.session.settings import NetworkRules
 from mirrord_cli.ui.driver import PATIENCE, Screen
 from mirrord_cli.ui.lines import Summary
 
-SUMMARY = Summary(target="process/1", variables=1, mode="read", log=None)
+SUMMARY = Summary(target="process/1", variables=1, mode="read", network=NetworkRules(), log=None)
 
 
 def test_a_quiet_screen_shows_errors_only(capfd: pytest.CaptureFixture[str]) -> None:

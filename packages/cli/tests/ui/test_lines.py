@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.session.settings import IncomingMode, IncomingRules, NetworkRules
 from mirrord_cli.ui.lines import Summary, error_lines, progress_line, summary_lines, warning_line
 
-ALL = Summary(target="process/1 (shop)", variables=12, mode="read", log="/logs/1.log")
+OFF = NetworkRules(names=False, tcp=False, udp=False, incoming=IncomingRules(mode=IncomingMode.OFF))
+ALL = Summary(target="process/1 (shop)", variables=12, mode="read", network=OFF, log="/logs/1.log")
 
 
 def test_summary() -> None:
@@ -13,20 +15,36 @@ def test_summary() -> None:
         "  target       process/1 (shop)",
         "  environment  12 variables from the target",
         "  files        read from the target; changes stay on this machine",
+        "  names        resolved on this machine",
+        "  outgoing     leaves from this machine",
+        "  incoming     stays the target's",
         "  log          /logs/1.log",
     ]
 
 
 def test_summary_of_what_stays_here() -> None:
-    lines = summary_lines(Summary(target="process/1", variables=None, mode="local", log=None), colour=False)
+    lines = summary_lines(
+        Summary(target="process/1", variables=None, mode="local", network=OFF, log=None), colour=False
+    )
 
-    assert lines[1:] == ["  environment  this machine's", "  files        this machine's"]
+    assert lines[1:3] == ["  environment  this machine's", "  files        this machine's"]
 
 
 def test_one_variable() -> None:
-    lines = summary_lines(Summary(target="x", variables=1, mode="localwithoverrides", log=None), colour=False)
+    lines = summary_lines(
+        Summary(target="x", variables=1, mode="localwithoverrides", network=OFF, log=None), colour=False
+    )
 
     assert lines[1] == "  environment  1 variable from the target"
+
+
+def test_a_program_that_is_left_alone() -> None:
+    lines = summary_lines(
+        Summary(target="x", variables=1, mode="read", network=OFF, skipped="git", log=None), colour=False
+    )
+
+    (line,) = lines[2:]
+    assert line.startswith("  skipped      git runs without mirrord, with this machine's files and network (")
 
 
 def test_errors_say_the_cause_and_the_next_step() -> None:

@@ -130,6 +130,7 @@ static long route(long number, long a, long b, long c, long d, long e, bool *kno
 		TO(fchmod, hook_fchmod((int)a, (mode_t)b))
 		TO(fchown, hook_fchown((int)a, (uid_t)b, (gid_t)c))
 		TO(fsetxattr, hook_fsetxattr((int)a, (const char *)b, (const void *)c, (size_t)d, (int)e))
+		TO(uname, hook_uname((struct utsname *)a))
 		TO(fremovexattr, hook_fremovexattr((int)a, (const char *)b))
 	case IO_URING_SETUP: /* what a ring does, no hook sees: programs go on without one */
 	case IO_URING_SETUP + 1:
@@ -148,7 +149,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 	if (known)
 		return result;
 	long arguments[] = {a, b, c, d, e, f};
-	if (file_call(number, arguments, &result))
+	if (file_call(number, arguments, &result) || socket_call(number, arguments, &result))
 		return result;
 	const struct change *what = find_change(number);
 	if (__builtin_expect(!what, 1))

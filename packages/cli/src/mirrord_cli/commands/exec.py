@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,17 +15,20 @@ from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.resolve import Resolved
 from mirrord_cli.config.target import EXAMPLE, target_name
 from mirrord_cli.environment import BUILT_IN, Wishes, merge
+from mirrord_cli.environment.probes import KUBERNETES, probe_warnings, probes_of
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import (
     Found,
     agent_command,
     become,
+    debugger_ports,
     find_program,
     find_target,
     installations,
     new_log,
     own_environment,
     start_session,
+    unknown_detector,
 )
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Mode, Settings
 from mirrord_cli.ui import Screen, Summary
@@ -112,14 +116,15 @@ def exec_command(
     variables = {os.fsdecode(name): os.fsdecode(value) for name, value in own.items()}
     screen = Screen(variables, quiet=quiet)
     resolved = load(options, variables, file)
-    for warning in resolved.warnings:
+    for warning in filter(None, (*resolved.warnings, unknown_detector(variables))):
         screen.warning(warning)
     if resolved.target is None:
         raise MirrordError("you", "No target is named.", f"{EXAMPLE} Give it with -t, or as `target` in a file.")
     wishes = _wishes(resolved, own)
     skipped = tuple(map(_bytes, resolved.skipped_programs))
     found = find_program(os.fsencode(program), own.get(b"PATH"), frozenset(skipped))
-    settings = _settings(resolved, find_target(resolved.target), found, own, skipped)
+    debuggers = debugger_ports([program, *arguments], variables | resolved.config.feature.env.override)
+    settings = _settings(resolved, find_target(resolved.target), found, own, skipped, debuggers)
     with screen.waiting(f"starting a session with {target_name(resolved.target)}"):
         started = start_session(settings, screen.progress)
     remote = dict(
@@ -127,11 +132,17 @@ def exec_command(
     )  # of a name that is there twice the first counts, as in getenv(3)
     environment = merge(own, remote, wishes)
     environment |= started.variables(settings.library, environment.get(b"LD_PRELOAD"))
+    network = settings.network.without(started.ready.lacking)
+    probes = probe_warnings(network, probes_of(remote), kubernetes=KUBERNETES in remote)
+    for warning in (*started.ready.warnings, *probes):
+        screen.warning(warning)
     screen.summary(
         Summary(
             target=f"{target_name(resolved.target)} ({os.fsdecode(started.ready.target_name)})",
             variables=len(remote) if settings.environment.wanted else None,
             mode=resolved.config.feature.fs.mode,
+            network=network,
+            skipped=program if found.skipped else None,
             log=os.fsdecode(settings.log_path) if settings.log_path else None,
         )
     )
@@ -169,7 +180,12 @@ def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
 
 
 def _settings(
-    resolved: Resolved, target: LocalTarget, found: Found, own: Mapping[bytes, bytes], skipped: tuple[bytes, ...]
+    resolved: Resolved,
+    target: LocalTarget,
+    found: Found,
+    own: Mapping[bytes, bytes],
+    skipped: tuple[bytes, ...],
+    debuggers: tuple[tuple[int, int], ...] = (),
 ) -> Settings:
     env, fs = resolved.config.feature.env, resolved.config.feature.fs
     temporary = own.get(b"TMPDIR", b"")
@@ -194,7 +210,7 @@ def _settings(
             include=tuple(map(_bytes, env.include)),
             exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
-        network=resolved.network,
+        network=replace(resolved.network, debugger_ports=debuggers),
         skipped_programs=skipped,
         library=os.fsencode(_library()),
         time_to_live=fs.cache_ttl,

@@ -69,7 +69,7 @@ ALREADY_SO: dict[str, tuple[Any, ...]] = {
     "feature.network.incoming.http_filter": (False,),
     "feature.network.incoming.on_concurrent_steal": ("abort",),
     "feature.magic.auto_mount": (False,),
-    "feature.magic.turbo": (False,),
+    "feature.magic.turbo": (False, True),
     "feature.env.load_from_process": (False,),
     "feature.fs.read_write": ([], ""),
 }
@@ -91,19 +91,19 @@ COMMANDS = (
 )  # fmt: skip
 
 OPTIONS = (
-    "--target-namespace", "-n", "--accept-invalid-certificates", "-c", "--agent-namespace", "-a", "--agent-log-level", "-l", "--agent-image", "-i",
-    "--agent-ttl", "--agent-startup-timeout", "--ephemeral-container", "-e", "--context", "--key", "-k",
-    "--no-telemetry", "--disable-version-check",
+    "--target-namespace", "-n", "--accept-invalid-certificates", "-c", "--agent-namespace", "-a", "--agent-log-level",
+    "-l", "--agent-image", "-i", "--agent-ttl", "--agent-startup-timeout", "--ephemeral-container", "-e", "--context",
+    "--key", "-k", "--no-telemetry", "--disable-version-check",
 )  # fmt: skip
 """Of `mirrord exec`."""
 
 VARIABLES = (
     "MIRRORD_ACCEPT_INVALID_CERTIFICATES", "MIRRORD_AGENT_IMAGE", "MIRRORD_AGENT_IMAGE_REGISTRY",
     "MIRRORD_AGENT_IMAGE_TAG", "MIRRORD_AGENT_NAMESPACE", "MIRRORD_AGENT_RUST_LOG", "MIRRORD_AGENT_STARTUP_TIMEOUT",
-    "MIRRORD_AGENT_TTL", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS",
-    "MIRRORD_EPHEMERAL_CONTAINER", "MIRRORD_FILE_OPS", "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS",
-    "MIRRORD_KEY", "MIRRORD_KUBECONFIG", "MIRRORD_KUBE_CONTEXT", "MIRRORD_MULTI_CLUSTER", "MIRRORD_OPERATOR_ENABLE", "MIRRORD_OPERATOR_ON_CONCURRENT_STEAL",
-    "MIRRORD_TARGET_NAMESPACE",
+    "MIRRORD_AGENT_TTL", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS", "MIRRORD_EPHEMERAL_CONTAINER",
+    "MIRRORD_FILE_OPS", "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS", "MIRRORD_KEY", "MIRRORD_KUBECONFIG",
+    "MIRRORD_KUBE_CONTEXT", "MIRRORD_MULTI_CLUSTER", "MIRRORD_OPERATOR_ENABLE",
+    "MIRRORD_OPERATOR_ON_CONCURRENT_STEAL", "MIRRORD_TARGET_NAMESPACE",
 )  # fmt: skip
 """They have no effect, and whoever set them is told so."""
 

@@ -16,8 +16,8 @@ Port = int
 """1 to 65535."""
 
 _ENTRIES = (
-    " Each is `[tcp://|udp://][name|address|subnet][:port]`, with an address of IPv6 in brackets; what is left out"
-    " stands for all."
+    " Each is a name, an address or a subnet, with a port behind a colon and `tcp://` or `udp://` in front where only"
+    " those are meant; an address of IPv6 with a port is in brackets."
 )
 
 

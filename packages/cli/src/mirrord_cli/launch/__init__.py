@@ -1,11 +1,12 @@
 """What happens between a decided configuration and the running program: all of it is input and output.
 
-target.py and program.py look at what is to be used, session.py starts the session, image.py becomes the program.
+target.py, program.py and debuggers.py look at what is to be used, session.py starts the session, image.py becomes the program.
 commands/exec.py calls them in this order.
 """
 
 from __future__ import annotations
 
+from mirrord_cli.launch.debuggers import debugger_ports, unknown_detector
 from mirrord_cli.launch.image import become, own_environment
 from mirrord_cli.launch.log import new_log
 from mirrord_cli.launch.program import Found, find_program, installations
@@ -17,10 +18,12 @@ __all__ = [
     "Started",
     "agent_command",
     "become",
+    "debugger_ports",
     "find_program",
     "find_target",
     "installations",
     "new_log",
     "own_environment",
     "start_session",
+    "unknown_detector",
 ]

@@ -39,6 +39,8 @@ class Found:
     """What to execute: as execvp(3) would."""
     file: bytes
     """The file that the kernel will load first: the program itself, or a script's interpreter; absolute, no links."""
+    skipped: bool = False
+    """Whether the layer leaves it alone, since the user wants that of programs with its name."""
 
 
 def find_program(name: bytes, path_variable: bytes | None, skipped: frozenset[bytes] = frozenset()) -> Found:
@@ -70,7 +72,10 @@ def find_program(name: bytes, path_variable: bytes | None, skipped: frozenset[by
         shell = program.kind == "foreign" and not script and not _binary(file)
         if program.kind in WHY and not shell and not names & skipped:
             raise MirrordError("you", f"{shown} {WHY[program.kind]}.", NEXT[program.kind], 126)
-        return Found(path, os.path.realpath(b"/bin/sh" if shell else file))
+        loaded = os.path.realpath(b"/bin/sh" if shell else file)
+        # As the layer looks at it: by argv[0], which is the interpreter of a script, and by the loaded file.
+        called = b"sh" if shell else os.path.basename(file if script else name)
+        return Found(path, loaded, skipped=bool({called, os.path.basename(loaded)} & skipped))
     text = f"{os.fsdecode(path)} is a script whose interpreter is a script, and so on, too often."
     raise MirrordError("you", text, "Name the last interpreter yourself.", 126)
 

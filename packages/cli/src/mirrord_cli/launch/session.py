@@ -32,7 +32,10 @@ LOWEST = 900  # as the layer's LAYER_LOWEST: high, but below the usual limit of 
 COMMAND = "MIRRORD_AGENT_COMMAND"
 """For the project's own benchmarks: a command to start agents with, so that one can stand behind a delay."""
 RECEIVE = 1 << 16
-AGAIN = "Try again; if it stays, the log has the rest."
+LAST = 4096
+"""Bytes at a log's end in which its last line is looked for."""
+LEAST_FILE = 16 << 20
+"""Bytes of the largest file that must be allowed: the memory shared with programs is one to the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,11 @@ def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
     if hard != resource.RLIM_INFINITY and hard < LEAST:
         text = f"mirrord needs {LEAST} file descriptors for its session, and no more than {hard} are allowed."
         raise MirrordError("you", text, RAISE)
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    if largest != resource.RLIM_INFINITY and largest < LEAST_FILE:
+        text = f"No file may be larger than {largest} bytes here (ulimit -f), and the session needs {LEAST_FILE}."
+        step = "Start mirrord where there is no such limit; for the program alone, set a soft one: ulimit -S -f."
+        raise MirrordError("you", text, step)
     try:
         ours, its = (_high(end.detach()) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         status, its_status = (_high(end.detach()) for end in socket.socketpair())
@@ -125,8 +133,7 @@ def _wait_ready(
         data, received, _, _ = socket.recv_fds(connection, RECEIVE, 1)
         descriptors += received
         if not data:
-            log = f" Its log: {os.fsdecode(settings.log_path)}" if settings.log_path else ""
-            raise MirrordError("us", f"The session ended before it was ready.{log}", AGAIN)
+            raise _ended(settings)
         for message in reader.feed(data):
             match message:
                 case Progress(text):
@@ -135,6 +142,22 @@ def _wait_ready(
                     raise MirrordError(category, text, next_step)
                 case Ready():
                     return message, descriptors
+
+
+def _ended(settings: Settings) -> MirrordError:
+    """Return what to say of a session that ended without a word, with its last one from the log."""
+    text = "The session ended before it was ready"
+    if settings.log_path is None:
+        return MirrordError("us", f"{text}.", "Set HOME, so that there is a log, and try again.")
+    lines = list[str]()
+    with suppress(OSError), open(settings.log_path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LAST))
+        lines = file.read().decode(errors="backslashreplace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    log = os.fsdecode(settings.log_path)
+    return MirrordError(
+        "us", f"{text}{f': {last}' if last else '.'}", f"Try again; if it stays, report it with the log: {log}"
+    )
 
 
 def _leave(settings: Settings, link: int, status: int) -> NoReturn:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.session.settings import NetworkRules
+from mirrord_cli.ui.network import network_rows
 
 FIRST = "mirrord: "
 RED, YELLOW, BOLD, DIM, NORMAL = "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"
@@ -22,6 +24,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     variables: int | None
     """How many came from the target; None if none were asked for."""
     mode: str
+    network: NetworkRules
+    skipped: str | None = None
+    """The program's name, where the layer leaves it alone."""
     log: str | None
 
 
@@ -32,11 +37,14 @@ def summary_lines(summary: Summary, *, colour: bool) -> list[str]:
     else:
         count = "1 variable" if summary.variables == 1 else f"{summary.variables} variables"
         environment = f"{count} from the target"
-    rows = {
-        "target": summary.target,
-        "environment": environment,
-        "files": FILES[summary.mode].format(target="the target"),
-    }
+    rows = {"target": summary.target, "environment": environment}
+    if summary.skipped is None:
+        rows["files"] = FILES[summary.mode].format(target="the target")
+        rows |= network_rows(summary.network)
+    else:
+        rows["skipped"] = (
+            f"{summary.skipped} runs without mirrord, with this machine's files and network (unlike what it starts)"
+        )
     if summary.log:
         rows["log"] = summary.log
     return [f"  {_in(DIM, f'{name:<13}', colour=colour)}{_printable(text)}" for name, text in rows.items()]

@@ -66,6 +66,18 @@ def test_an_environment_that_is_too_large(tmp_path: Path) -> None:
     assert "feature.env.exclude" in caught.value.next_step
 
 
+@pytest.mark.parametrize("count", [9_000, 400_000])
+def test_more_names_than_an_agent_takes(tmp_path: Path, count: int) -> None:
+    """Neither too much for the first frame nor too much for any message is somebody else's fault."""
+    names = tuple(b"NAME_%d" % number for number in range(count))
+
+    error = failure(tmp_path, environment=EnvironmentRules(include=names))
+
+    assert error.category == "configuration"
+    assert "names of variables" in error.text
+    assert "feature.env.include" in error.next_step
+
+
 def test_the_token_is_not_in_the_agents_arguments(tmp_path: Path) -> None:
     with session(tmp_path) as running:
         [agent] = running.agents()

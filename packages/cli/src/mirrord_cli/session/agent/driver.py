@@ -15,7 +15,9 @@ from mirrord_cli.session.failed import SessionFailed
 from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.starting.driver import StartedAgent
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_client
-from mirrord_protocol.failure import RemoteProtocolError
+from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
+from mirrord_protocol.framing import FIRST_LIMIT
+from mirrord_protocol.messages import encode_message
 from mirrord_protocol.values import Failure, FailureKind, Hello
 
 PATIENCE = 3.0
@@ -33,6 +35,7 @@ async def meet_agent(started: StartedAgent, settings: Settings) -> AsyncIterator
     wanted, pid = settings.environment, settings.target.pid
     hello = Hello(started.token, environment=wanted.wanted, include=wanted.include, exclude=wanted.exclude)
     try:
+        _check_size(hello)
         async with open_client(stream, hello) as client:
             yield client
     except RemoteError as error:
@@ -44,6 +47,19 @@ async def meet_agent(started: StartedAgent, settings: Settings) -> AsyncIterator
     finally:
         with trio.CancelScope(shield=True):
             await _end(started.process)
+
+
+def _check_size(hello: Hello) -> None:
+    """See that the names of variables fit into what an agent takes from somebody whom it doesn't know yet."""
+    size = sum(map(len, (*hello.include, *hello.exclude)))
+    try:
+        fits = size <= FIRST_LIMIT and len(encode_message(hello)) <= FIRST_LIMIT
+    except LocalProtocolError:
+        fits = False
+    if not fits:
+        text = f"The names of variables to include and to exclude are too many: {size} bytes."
+        step = "Write fewer, with wildcards (`*`): feature.env.include, feature.env.exclude."
+        raise SessionFailed("configuration", text, step)
 
 
 def _refused(failure: Failure, pid: int) -> SessionFailed:
