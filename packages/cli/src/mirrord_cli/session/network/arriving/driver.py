@@ -76,6 +76,11 @@ class Arrivals:
         self._over: OrderedDict[Met, Address] = OrderedDict()
         """With the address that the listener has."""
         self._sweeping = False
+        self._closed = False
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._closed = True
 
     # ------------------------------------------------------------------------------------------ subscriptions
 
@@ -126,7 +131,7 @@ class Arrivals:
     # ------------------------------------------------------------------------------------------ connections
 
     def _take(self, port: int, connection: Connection) -> None:
-        if self._count >= self._most:
+        if self._closed or self._count >= self._most:
             connection.reset(FULL)
         else:
             self._count += 1

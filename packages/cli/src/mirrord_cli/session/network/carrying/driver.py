@@ -92,6 +92,12 @@ class Carrier:
         self._carried: dict[int, _Carried] = {}
         self._watching = False
 
+    def close(self) -> None:
+        """Give all up."""
+        for carried in self._carried.values():
+            self._end(carried)
+        self._carried.clear()
+
     # ------------------------------------------------------------------------------------------ actions
 
     def carry(self, action: Carry) -> None:
