@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.kit.around import Around
 from tests.kit.run import PYTHON, Runner
-from tests.kit.serving import answered_by_target, read_all
+from tests.kit.serving import answered_by_target
 
 pytestmark = pytest.mark.journey
 CALL = (
@@ -90,9 +91,9 @@ def test_nodes_inspector_is_not_stolen(
     with process:
         assert process.stdout and process.stdin
         assert process.stdout.readline() == b"ready\n"
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
-            sock.sendall(b"GET /json/version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            assert b"node.js" in read_all(sock)
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/json/version")
+            assert b"node.js" in connection.getresponse().read()
         assert answered_by_target(around.target, port)
         process.stdin.close()
         assert process.wait(30) == 0
