@@ -158,7 +158,8 @@ int network_ask(enum wire_layer_operation operation, const struct socket_facts *
 	answer->size = got.reply.payload;
 	if (result != 0 && answer->outcome != WIRE_LAYER_OUTCOME_FAILED)
 		return fail(errno == EIO ? ENETDOWN : errno);
-	if (result != 0)
+	/* A destination may be elsewhere on this machine; of nothing else does `local` bring an address. */
+	if (result != 0 || (answer->outcome == WIRE_LAYER_OUTCOME_LOCAL && operation != WIRE_LAYER_OPERATION_CONNECT))
 		taken = 0;
 	if (socket->kind == SOCKET_UNIX) /* a path as long as it is */
 		return result;
