@@ -114,16 +114,30 @@ def play(block: Callable[[], T], *, ordinary: bool) -> T:
     return value  # type: ignore[no-any-return]
 
 
-def in_child(block: Callable[[], object]) -> int:
-    """Run a block in a child process, which keeps what it returns until killed; return its PID when that is done."""
-    read, write = os.pipe()
+def fork(block: Callable[[], object]) -> int:
+    """Run a block in a child process, which ends with it and with us; return its PID."""
     child = os.fork()
     if not child:
         _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        try:
+            block()
+        except BaseException:  # noqa: BLE001 - whatever it was, somebody wants to see it
+            traceback.print_exc()
+        os._exit(0)
+    return child
+
+
+def in_child(block: Callable[[], object]) -> int:
+    """Run a block in a child process, which keeps what it returns until killed; return its PID when that is done."""
+    read, write = os.pipe()
+
+    def keep() -> None:
         kept = block()
         os.write(write, b"x")
         while kept is not write:  # never
             signal.pause()
+
+    child = fork(keep)
     os.close(write)
     with open(read, "rb", 0) as file:
         assert file.read(1), "the child ended"
