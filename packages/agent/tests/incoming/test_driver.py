@@ -329,8 +329,8 @@ def test_what_is_under_way_when_the_session_ends_gets_a_moment(monkeypatch: pyte
                     caller = Caller()
                     await session.subscribe(80, MIRROR, caller.accept)
                     idle, asking = await connect("127.0.0.1"), await connect("127.0.0.1")
-                    kept = [server.accept()[0], server.accept()[0]]
                     copies = {each.peer: each for each in [await caller.next(), await caller.next()]}
+                    kept = [server.accept()[0], server.accept()[0]]
                     await asking.send_all(b"question")
                     await caller.wait_for(copies[own_address(asking)], b"question")
                 before = trio.current_time()
