@@ -193,7 +193,8 @@ def test_servers_one_after_another(remote: Remote) -> None:
         (("fe80::1%lo", "fe80::1%nothing", "127.0.0.1"), [1, 0, 0, 0]),
     ):
         lines = "".join(f"nameserver {server}\n" for server in servers)
-        remote.put(resolv_conf=f"{lines}options timeout:1 attempts:1\n")
+        seconds = 1 if "127.0.0.3" in servers else 10
+        remote.put(resolv_conf=f"{lines}options timeout:{seconds} attempts:1\n")
         remote.asked()
         assert remote.resolve("www.shop.test.", IPV4)["outcome"] == "FOUND"
         assert [len(each) for each in remote.asked()] == asked, servers
@@ -212,7 +213,7 @@ def test_nobody_answers(remote: Remote) -> None:
         remote.put(resolv_conf=f"nameserver {server}\noptions timeout:1\n")
         begun = time.monotonic()
         assert remote.resolve("www.shop.test")["outcome"] == "TRY_AGAIN"
-        assert seconds <= time.monotonic() - begun < seconds + 3
+        assert seconds <= time.monotonic() - begun < seconds + 10
 
 
 def test_options_of_questions(remote: Remote) -> None:
