@@ -155,6 +155,12 @@ def test_aliases_of_a_file(remote: Remote) -> None:
     }  # fmt: skip
 
 
+def test_aliases_of_a_server(remote: Remote) -> None:
+    found = remote.resolve("alias.shop.test", IPV4, canonical=True)
+
+    assert (found["name"], found["aliases"]) == ("www.shop.test", ["alias.shop.test", "other.shop.test"])
+
+
 def test_lifetimes(remote: Remote) -> None:
     for name, seconds in (
         ("alias.shop.test", 20),  # the least of its chain
