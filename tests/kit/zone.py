@@ -26,6 +26,7 @@ together.shop.test.     300 A     {PEER}
 together.shop.test.     300 AAAA  {PEER6}
 dead.shop.test.         300 A     {PEER}
 dead.shop.test.         300 AAAA  fd00:77::dead
+warehouse.shop.test.    300 A     {PEER}
 both.shop.test.         300 A     127.0.0.2
 mail.lan.test.          300 A     {PEER}
 _http._tcp.shop.test.   300 SRV   10 5 8080 db.shop.test.
