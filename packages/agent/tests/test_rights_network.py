@@ -7,9 +7,10 @@ import os
 import pytest
 
 import agent_kit
-from agent_kit import NOBODY, needs_root, start_agent, start_target, talk
+from agent_kit import NOBODY, failing, needs_root, start_agent, start_target, talk
 from mirrord_agent.target.machine import NETWORK_CAPABILITIES
 from mirrord_protocol.client import Client
+from mirrord_protocol.network_values import Address
 from mirrord_protocol.values import ALL_CAPABILITIES, Capability, FailureKind
 
 NETWORK = Capability.NAMES | Capability.OUTGOING | Capability.INCOMING
@@ -27,19 +28,23 @@ def capabilities(agent: agent_kit.Agent) -> int:
     return int(status["CapEff"], 16)
 
 
+async def reasons_of(client: Client) -> dict[Capability, str]:
+    """What its agent lacks, and why; files are to be had whatever that is."""
+    welcome = client.welcome
+    assert (await client.readlink(b"/proc/self")).isdigit()
+    assert (await client.stat(b"/etc")).allowed & os.R_OK
+    missing = Capability(sum(each.capability for each in welcome.lacking))
+    assert welcome.capabilities == ALL_CAPABILITIES & ~missing
+    assert {each.reason.kind for each in welcome.lacking} <= {FailureKind.FORBIDDEN}
+    return {each.capability: each.reason.text for each in welcome.lacking}
+
+
 def lacking(agent: agent_kit.Agent) -> dict[Capability, str]:
-    """What it lacks, and the reasons; its files are to be had whatever that is."""
+    return talk(agent, reasons_of)
 
-    async def block(client: Client) -> dict[Capability, str]:
-        welcome = client.welcome
-        assert (await client.readlink(b"/proc/self")).isdigit()
-        assert (await client.stat(b"/etc")).allowed & os.R_OK
-        missing = Capability(sum(each.capability for each in welcome.lacking))
-        assert welcome.capabilities == ALL_CAPABILITIES & ~missing
-        assert {each.reason.kind for each in welcome.lacking} <= {FailureKind.FORBIDDEN}
-        return {each.capability: each.reason.text for each in welcome.lacking}
 
-    return talk(agent, block)
+async def nothing_is_there(client: Client) -> str:
+    return await failing(client.connect(Address(bytes([127, 0, 0, 1]), 9)))
 
 
 @needs_root
@@ -85,7 +90,7 @@ def test_an_ordinary_user_serves_an_own_network() -> None:
     ):
         assert same_network(agent, target.pid)
         assert capabilities(agent) & NETWORK_CAPABILITIES
-        assert lacking(agent) == {}
+        assert talk(agent, nothing_is_there) == "ENETUNREACH"  # its loopback is down, ours isn't
 
 
 @needs_root
@@ -102,11 +107,22 @@ def test_an_ordinary_user_in_everybodys_network() -> None:
 @needs_root
 @pytest.mark.parametrize("namespaces", [(), ("--user-namespace=unmapped",)])
 def test_a_network_that_a_user_may_not_enter(namespaces: tuple[str, ...]) -> None:
+    async def block(client: Client) -> dict[Capability, str]:
+        for call in (
+            client.resolve(b"localhost"),
+            client.reverse(Address(bytes(4), 0)),
+            client.query(bytes(12)),
+            client.connect(Address(bytes(4), 9)),
+            client.datagrams(),
+        ):
+            assert await failing(call) == "FORBIDDEN"
+        return await reasons_of(client)
+
     arguments = ("--network=first", f"--user={NOBODY}", *namespaces)
     with start_target(*arguments) as target, start_agent(target.pid, user=NOBODY) as agent:
         assert not same_network(agent, target.pid)
         assert not capabilities(agent) & NETWORK_CAPABILITIES
-        reasons = lacking(agent)
+        reasons = talk(agent, block)
 
     assert set(reasons) == set(NETWORK)
     assert len(set(reasons.values())) == 1

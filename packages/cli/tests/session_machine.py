@@ -23,7 +23,7 @@ from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.rules import Rules
-from mirrord_cli.session.settings import FileRules
+from mirrord_cli.session.settings import FileRules, NetworkRules
 from mirrord_cli.session.standins.registry import Budget, Registry
 from mirrord_cli.session.table import Devices, Table, plan_table, table_flags
 from mirrord_protocol.layer_values import LayerOperation, LayerReply, LayerRequest
@@ -67,6 +67,7 @@ class Script:
     files: FileRules = field(
         default_factory=lambda: FileRules(home=b"/h", working_directory=b"/w", temporary=b"/t", executable=b"/bin/x")
     )
+    network_rules: NetworkRules = field(default_factory=NetworkRules)
     time_to_live: float = 1.0
     budget: Budget = field(default_factory=lambda: Budget(100))
     no_room: str = ""
@@ -81,7 +82,9 @@ class Script:
         self.table = Table(memoryview(self.memory), plan, Devices(1, 2, 3), table_flags(self.files))
         self.registry = Registry(self.budget)
         facts = Facts(Cache(self.time_to_live))
-        self.machine = Machine(Rules(self.files), Leading(self.files), facts, self.registry, self.table)
+        self.machine = Machine(
+            Rules(self.files), Leading(self.files), facts, self.registry, self.table, self.network_rules
+        )
         self.answers: dict[int, Answer | AnswerStream | AnswerTable] = {}
         self.asks: list[Ask] = []
         """Not answered yet."""

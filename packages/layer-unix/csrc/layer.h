@@ -12,6 +12,9 @@
  *   identity.c  what a descriptor is; the cache of facts keyed by (st_dev, st_ino)
  *   ask.c       path-taking questions: table first, then the session
  *   remote.c    what hooks share that need more than one step
+ *   address.c   addresses in the system's form and the wire's (pure)
+ *   known.c     what was told of addresses
+ *   network.c   what hooks of sockets share
  *   names.c     questions about names, and the host's own
  *   dns.c       messages of the DNS (pure)
  *   elf.c       what a program is, from its first bytes (pure)
@@ -124,6 +127,9 @@ int link_find(void);
  */
 int link_ask(const struct layer_request *request, const void *payload, size_t payload_size, struct answer *answer,
              void *room, size_t room_size);
+
+/* Tells the session something that has no answer: nothing is waited for. A session that is gone isn't told. */
+void link_tell(const struct layer_request *request, const void *payload, size_t payload_size);
 
 /* ---- identities (identity.c) */
 

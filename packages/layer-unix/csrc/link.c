@@ -174,6 +174,19 @@ static int receive(int link, int channel, struct answer *answer, void *room, siz
 	return answer->reply.outcome <= WIRE_LAYER_OUTCOME_LOCAL ? 0 : EIO;
 }
 
+void link_tell(const struct layer_request *request, const void *payload, size_t payload_size)
+{
+	struct layer_request sent = *request;
+	int pair[2], link = link_find();
+	sent.payload = (uint16_t)payload_size;
+	sent.process = (uint32_t)sys_getpid();
+	if (link < 0 || make_pair(pair) < 0)
+		return;
+	send_request(link, pair[1], &sent, payload, payload_size);
+	sys_close(pair[0]);
+	sys_close(pair[1]);
+}
+
 int link_ask(const struct layer_request *request, const void *payload, size_t payload_size, struct answer *answer,
              void *room, size_t room_size)
 {

@@ -167,6 +167,31 @@ static inline long sys_connect(int descriptor, const void *address, size_t size)
 	return sys_call3(SYS_connect, descriptor, (long)address, (long)size);
 }
 
+static inline long sys_bind(int descriptor, const void *address, size_t size)
+{
+	return sys_call3(SYS_bind, descriptor, (long)address, (long)size);
+}
+
+static inline long sys_getsockname(int descriptor, void *address, socklen_t *size)
+{
+	return sys_call3(SYS_getsockname, descriptor, (long)address, (long)size);
+}
+
+static inline long sys_getpeername(int descriptor, void *address, socklen_t *size)
+{
+	return sys_call3(SYS_getpeername, descriptor, (long)address, (long)size);
+}
+
+static inline long sys_getsockopt(int descriptor, int level, int name, void *value, socklen_t *size)
+{
+	return sys_call5(SYS_getsockopt, descriptor, level, name, (long)value, (long)size);
+}
+
+static inline long sys_sendto(int descriptor, const void *data, size_t size, int flags, const void *to, size_t length)
+{
+	return sys_call6(SYS_sendto, descriptor, (long)data, (long)size, flags, (long)to, (long)length);
+}
+
 static inline long sys_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
 	return sys_call3(SYS_sendmsg, descriptor, (long)message, flags);

@@ -19,6 +19,7 @@ enum { /* bits of `network` */
 	TABLE_INCOMING_LOCAL = 16,
 	TABLE_LOOPBACK_LOCAL = 32, /* outgoing connections to loopback */
 	TABLE_HOSTNAME_LOCAL = 64,
+	TABLE_BINDS_ASK = 256, /* bind() is asked about before it is done */
 	TABLE_IPV6_OFF = 128, /* there is no IPv6 on the target: no sockets of it either */
 };
 enum { TABLE_PORTS_SIZE = 8192 }; /* bytes of a bitmap of ports */

@@ -12,8 +12,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # `layer_session` and its kin
 
 from layer_names import Names, serve_names  # noqa: E402 - found by the line above
+from layer_network import Network  # noqa: E402 - likewise
 from layer_programs import Both, Programs, Runner, need, sanitize  # noqa: E402 - likewise
 from layer_session import Session, scripted_session  # noqa: E402 - likewise
+from layer_table import HOSTNAME_LOCAL, NAMES_LOCAL  # noqa: E402 - likewise
 from mirrord_layer_unix import build  # noqa: E402 - likewise
 
 
@@ -45,6 +47,19 @@ def session(truth: Path, tmp_path: Path, library: Path) -> Iterator[Session]:
     scratch.mkdir()
     with scripted_session(truth, scratch, library) as made:
         yield made
+
+
+@pytest.fixture
+def network(session: Session) -> Iterator[Network]:
+    """The target's network: servers that echo at port 7, and ports 9 that refuse."""
+    made = Network(session.remote, session.table)
+    session.table.set_network(NAMES_LOCAL | HOSTNAME_LOCAL)
+    for host in ("10.99.0.1", "2001:db8::1"):
+        made.add(host, 7)
+        made.add(host, 9, failure="ECONNREFUSED")
+    yield made
+    session.die()
+    made.close()
 
 
 @pytest.fixture(params=["shipped", "sanitized"])

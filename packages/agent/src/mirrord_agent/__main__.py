@@ -41,10 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
     import trio
 
     from mirrord_agent import server
+    from mirrord_agent.names.driver import load
+
+    def before_change() -> None:
+        """Load what is only loaded when it is needed: the target's user may not be able to read it."""
+        log.load()
+        load()
 
     target: HeldTarget | TargetRefused
     try:
-        target = hold(chosen.target_pid, chosen.target_start, before_change=log.load)
+        target = hold(chosen.target_pid, chosen.target_start, before_change=before_change)
     except TargetRefused as refusal:
         target = refusal
 

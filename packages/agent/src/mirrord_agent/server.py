@@ -21,11 +21,16 @@ from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.walk.machine import os_error
 from mirrord_agent.files.watches.driver import Watches
 from mirrord_agent.log import Log
+from mirrord_agent.names.driver import Names
+from mirrord_agent.outgoing.datagrams.driver import carry
+from mirrord_agent.outgoing.driver import Outgoing
+from mirrord_agent.sockets.driver import Sockets
 from mirrord_agent.target import driver as target_driver
 from mirrord_agent.target.driver import HeldTarget
 from mirrord_agent.target.machine import TargetRefused
 from mirrord_agent.workers.driver import STREAMS, Workers
 from mirrord_protocol.failure import RemoteError
+from mirrord_protocol.network_values import Connect, Datagrams, Query, Resolve, Reverse, Subscribe
 from mirrord_protocol.server import Reply, serve
 from mirrord_protocol.values import (
     ALL_CAPABILITIES,
@@ -51,7 +56,8 @@ from mirrord_protocol.values import (
 
 HANDLES = 4096
 """So many may be open at once, where the system gives so many descriptors."""
-DESCRIPTORS = 8192
+DESCRIPTORS = 1 << 20
+"""Each connection takes one, each file two."""
 STREAM_CHUNK = 1 << 16
 TARGET_ENDED = Failure(FailureKind.GONE, None, "the target has ended")
 
@@ -93,7 +99,7 @@ class RefusingService:
 
 
 class AgentService:
-    """One target's environment and files."""
+    """One target's environment, files and network."""
 
     def __init__(self, target: HeldTarget, log: Log) -> None:
         self._target = target
@@ -106,6 +112,9 @@ class AgentService:
         self._workers = Workers()
         self._streams = Workers(STREAMS)
         self._lacking = lacking(target)
+        self._sockets = Sockets(marked=target.rules is None)
+        self._names = Names(self._files, self._workers, self._sockets, target.hostname)
+        self._outgoing = Outgoing(paths, self._workers, self._sockets)
 
     async def welcome(self, hello: Hello) -> Welcome:
         """Answer a hello with what the target is, and with its environment if that is wanted."""
@@ -154,8 +163,13 @@ class AgentService:
 
     async def handle(self, request_id: int, request: Request, reply: Reply) -> None:
         """Carry out one request."""
+        if reason := self._lacking.get(capability_of(request)):
+            reply.fail(reason)
+            return
         try:
             await self._carry_out(request_id, request, reply)
+        except RemoteError as error:
+            reply.fail(error.failure)
         except OSError:
             # When a process ends its mounts go first: what wasn't found then says nothing about the target.
             if target_driver.alive(self._target):
@@ -183,6 +197,16 @@ class AgentService:
                 await self._read(request, reply)
             case ListDirectory():
                 await self._list(id_, request, reply)
+            case Resolve():
+                reply.answer(await self._names.resolve(request))
+            case Reverse():
+                reply.answer(await self._names.reverse(request))
+            case Query():
+                reply.answer(await self._names.query(request))
+            case Connect():
+                await self._outgoing.connect(request, reply)
+            case Datagrams():
+                await carry(request, reply, self._sockets)
 
     async def _either(
         self, at_once: Callable[[], T], later: Callable[[], T], undo: Callable[[T], object] | None = None
@@ -303,6 +327,18 @@ def lacking(target: HeldTarget) -> dict[Capability, Failure]:
         Capability.INCOMING: target.rules,
     }
     return {capability: reason for capability, reason in reasons.items() if reason}
+
+
+def capability_of(request: Request) -> Capability:
+    """Return what a request needs."""
+    match request:
+        case Resolve() | Reverse() | Query():
+            return Capability.NAMES
+        case Connect() | Datagrams():
+            return Capability.OUTGOING
+        case Subscribe():
+            return Capability.INCOMING
+    return Capability.FILES
 
 
 def _raise_descriptor_limit() -> int:

@@ -149,7 +149,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f)
 	if (known)
 		return result;
 	long arguments[] = {a, b, c, d, e, f};
-	if (file_call(number, arguments, &result))
+	if (file_call(number, arguments, &result) || socket_call(number, arguments, &result))
 		return result;
 	const struct change *what = find_change(number);
 	if (__builtin_expect(!what, 1))

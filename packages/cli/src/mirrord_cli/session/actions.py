@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mirrord_cli.session.network.actions import NetworkAction
 from mirrord_protocol.layer_values import LayerReply
 from mirrord_protocol.values import Read, Request, Stat
 
@@ -53,7 +54,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class AskHere:
-    """Resolve a name on this machine; comes back as `Machine.found_here`."""
+    """Resolve a name on this machine; comes back as `Names.found_here`."""
 
     lookup: int
     name: bytes
@@ -126,5 +127,5 @@ class Release:
 
 Action = (
     Answer | AnswerStream | AnswerTable | Ask | AskHere | AskRange | StopRange | Close
-    | MakeWhole | MakeLarge | MakeDirectory | Finish | Release
+    | MakeWhole | MakeLarge | MakeDirectory | Finish | Release | NetworkAction
 )  # fmt: skip

@@ -19,13 +19,14 @@ Files that are open are followed in reading.py and filling.py, what becomes a de
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, ParamSpec
 
 from mirrord_cli.session.actions import Action, Answer, AnswerTable
 from mirrord_cli.session.cache import Listing
 from mirrord_cli.session.facts import Facts
 from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.looking import Looking
+from mirrord_cli.session.network.machine import Network
 from mirrord_cli.session.network.names import Names
 from mirrord_cli.session.network.rules import NetworkDecisions
 from mirrord_cli.session.notices import Notices
@@ -49,6 +50,7 @@ STALE: Final = "ESTALE"
 NO_ROOM: Final = frozenset({"ENOSPC", "EDQUOT"})
 NETWORK: Final = NetworkRules()
 Handler = Callable[[int, LayerRequest, bytes], None]
+P = ParamSpec("P")
 
 
 class Machine:
@@ -74,8 +76,10 @@ class Machine:
         self._opening = Opening(self._actions, self._questions, facts, self._looking, registry, table)
         self._reading = Reading(self._actions, self._questions, registry, table)
         self._notices = Notices()
-        self.names = Names(self._actions, self._questions, NetworkDecisions(network), lambda: facts.now)
-        self._network_handlers = self.names.handlers()
+        decisions = NetworkDecisions(network)
+        self.names = Names(self._actions, self._questions, decisions, lambda: facts.now)
+        self.network = Network(self._actions, decisions, self.names, table)
+        self._network_handlers = self.names.handlers() | self.network.handlers()
         self._handlers: dict[LayerOperation, Handler] = {
             LayerOperation.OPEN: lambda channel, request, path: self._opening.open(channel, path, request.flags),
             LayerOperation.STAT: self._stat,
@@ -140,6 +144,12 @@ class Machine:
         self._facts.lose()
         self._questions.lose()
         self._reading.lost()
+        self.network.lost()
+        return self._take_actions()
+
+    def noted(self, event: Callable[P, None], *args: P.args, **options: P.kwargs) -> list[Action]:
+        """Tell the parts of `network` of an event: call one of their methods."""
+        event(*args, **options)
         return self._take_actions()
 
     def made(self, stand_in: int, device: int, inode: int) -> list[Action]:
@@ -155,12 +165,6 @@ class Machine:
             self._opening.make_again(stand_in)
         else:
             self._opening.not_made(stand_in, errno)
-        return self._take_actions()
-
-    def found_here(self, lookup: int, hosts: tuple[bytes, ...], now: float) -> list[Action]:
-        """Take this machine's answer for a name."""
-        self._facts.now = now
-        self.names.found_here(lookup, hosts)
         return self._take_actions()
 
     def arrived(self, fetch: int, size: int) -> list[Action]:

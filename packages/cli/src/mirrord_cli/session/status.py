@@ -39,6 +39,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True
     target_pid: int
     socket_name: bytes
     """The abstract socket on which the session takes programs that lost their link, without the leading zero byte."""
+    warnings: tuple[str, ...] = ()
+    """What the user wanted and doesn't get, in whole sentences."""
 
 
 Message = Progress | Failed | Ready
@@ -58,8 +60,8 @@ def encode(message: Message) -> bytes:
             message = Progress(_plain(text))
         case Failed(category, text, next_step):
             message = Failed(category, _plain(text), _plain(next_step))
-        case Ready():
-            pass
+        case Ready(warnings=warnings):
+            message = msgspec.structs.replace(message, warnings=tuple(map(_plain, warnings)))
     body = _encoder.encode(message)
     if len(body) > MOST:
         raise StatusBroken(f"{type(message).__name__}: {len(body)} bytes are too many")

@@ -1,8 +1,8 @@
 """The shared table: its layout and what the session writes into it, over memory that the driver made. No I/O.
 
-docs/layer.md and docs/network.md have the pages on it; packages/layer-unix/csrc/table.c reads it, in other processes and meanwhile. Every
-field is zero until it is written, once, and a slot's hash comes last: a reader that sees half of a slot compares a
-text that isn't there yet, and asks.
+docs/layer.md and docs/network.md have the pages on it; packages/layer-unix/csrc/table.c reads it, in other processes
+and meanwhile. Every field is zero until it is written, once, and a slot's hash comes last: a reader that sees half of a
+slot compares a text that isn't there yet, and asks. Counters and bits of ports change at any time, each in one step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mirrord_cli.session.prefixes import Prefix
-from mirrord_cli.session.settings import FileRules, Mode
+from mirrord_cli.session.settings import FileRules, IncomingMode, Mode, NetworkRules
 
 SLOTS: Final = 1 << 16
 """A quarter of them may be used; 16,384 are all the files that a large program has outside of local folders."""
@@ -27,6 +27,8 @@ _SLOT: Final = struct.Struct("<QIHBB")
 _MAGIC: Final = b"MIRRORDT"
 _VERSION: Final = 2
 _WATCHED, _FILES, _DIRECTORIES = 44 // 4, 48 // 4, 52 // 4
+_NETWORK, _RELAYS, _RELAYED_DATAGRAMS = 80 // 4, 84 // 4, 96 // 4
+_32_BITS: Final = (1 << 32) - 1
 _PORTS: Final = 8192
 """Bytes of a bitmap with a bit for each port."""
 _STEPS: Final = 32
@@ -59,6 +61,8 @@ class NetworkFlag(enum.IntFlag):
     HOSTNAME_LOCAL = 64
     IPV6_OFF = 128
     """There are no sockets of IPv6."""
+    BINDS_ASK = 256
+    """Ports are asked about before they are bound."""
 
 
 ALL_LOCAL: Final = (
@@ -154,6 +158,24 @@ def table_flags(files: FileRules) -> TableFlag:
     return flags
 
 
+def network_flags(rules: NetworkRules) -> NetworkFlag:
+    """Return what these rules mean for all names and sockets."""
+    incoming = rules.incoming
+    local = {
+        NetworkFlag.NAMES_LOCAL: not rules.names,
+        NetworkFlag.TCP_LOCAL: not rules.tcp,
+        NetworkFlag.UDP_LOCAL: not rules.udp,
+        NetworkFlag.UNIX_LOCAL: not rules.unix_streams,
+        # Listeners are told of for the sake of outgoing connections too: those to them stay here.
+        NetworkFlag.INCOMING_LOCAL: incoming.mode is IncomingMode.OFF and not rules.tcp,
+        NetworkFlag.LOOPBACK_LOCAL: rules.ignore_localhost,
+        NetworkFlag.HOSTNAME_LOCAL: not rules.hostname,
+        NetworkFlag.IPV6_OFF: not rules.ipv6,
+        NetworkFlag.BINDS_ASK: incoming.mode is not IncomingMode.OFF and bool(incoming.listen_ports),
+    }
+    return NetworkFlag(sum(flag for flag, holds in local.items() if holds))
+
+
 class Table:
     """A table in memory that layers have mapped.
 
@@ -177,6 +199,7 @@ class Table:
         self._words = self._bytes.cast("I")
         self._longs = self._bytes.cast("Q")  # written at once, not byte by byte
         self._slots, self._slot_offset = plan.slots, plan.slot_offset
+        self._own_offset, self._relayed_offset = plan.own_offset, plan.relayed_offset
         self._left = plan.slots // 4
         self._text_at = plan.text_offset
         self._bytes[plan.name_offset : plan.text_offset] = plan.names
@@ -220,6 +243,30 @@ class Table:
     def count_watched(self, change: int) -> None:
         """Say that a file whose reads have to wait or ask is handed out, before it is (1), or no longer is one (-1)."""
         self._words[_WATCHED] += change
+
+    def set_network(self, flags: NetworkFlag) -> None:
+        """Say what of the network layers leave alone; before any of them looks."""
+        self._words[_NETWORK] = flags
+
+    def count_relay(self) -> None:
+        """Say that a socket is relayed; before its program can know."""
+        self._words[_RELAYS] = min(self._words[_RELAYS] + 1, _32_BITS)
+
+    def count_relayed_datagrams(self) -> None:
+        """Say that a datagram socket is relayed; before its program can know."""
+        self._words[_RELAYED_DATAGRAMS] = min(self._words[_RELAYED_DATAGRAMS] + 1, _32_BITS)
+
+    def set_own(self, port: int, own: bool) -> None:  # noqa: FBT001 - a bit
+        """Say whether connections to a port of loopback stay on this machine."""
+        self._set_bit(self._own_offset, port, own)
+
+    def set_relayed(self, port: int, relayed: bool) -> None:  # noqa: FBT001 - a bit
+        """Say whether sockets of the session have a port of loopback; before a program's can be connected to one."""
+        self._set_bit(self._relayed_offset, port, relayed)
+
+    def _set_bit(self, offset: int, port: int, value: bool) -> None:  # noqa: FBT001 - a bit
+        at, bit = offset + port // 8, 1 << port % 8
+        self._bytes[at] = self._bytes[at] | bit if value else self._bytes[at] & ~bit
 
     def close(self) -> None:
         """Let go of the memory, which can't be unmapped before. Nothing may be called after it."""

@@ -17,6 +17,7 @@ from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.questions import TOO_LONG
 from mirrord_cli.session.standins.driver import StandIns
 from mirrord_protocol.client import Client, ConnectionLost, DataStream, Listing, RemoteError, RemoteFile
+from mirrord_protocol.network_values import Connect, Datagrams, Query, Records, Resolve, Reverse, Subscribe
 from mirrord_protocol.values import (
     Answer,
     Failure,
@@ -115,6 +116,17 @@ class Asker:
                 if not isinstance(opened_file, RemoteFile):
                     raise RemoteError(Failure(FailureKind.SYSTEM, "EBADF"))
                 return b"", await opened_file.read(offset, length).receive_all()
+            case Resolve(name, families, canonical_name, configured_only):
+                resolved = await client.resolve(
+                    name, families=families, canonical_name=canonical_name, configured_only=configured_only
+                )
+                return resolved, b""
+            case Reverse(address):
+                return await client.reverse(address), b""
+            case Query(message, search):
+                return Records(await client.query(message, search=search)), b""
+            case Connect() | Datagrams() | Subscribe():
+                raise AssertionError("asked for by ../network/ itself")
 
     async def _take_file(self, ask: int, file: RemoteFile) -> tuple[Answer, bytes]:
         opened, data = file.opened, b""

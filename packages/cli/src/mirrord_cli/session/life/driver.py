@@ -82,6 +82,7 @@ async def _tell_ready(teller: _Teller, session: Performer, client: Client, name:
         target_name=welcome.target.name,
         target_pid=session.settings.target.pid,
         socket_name=name,
+        warnings=session.warnings,
     )
     table = session.memory.hand_out()
     teller.starting.cancel()

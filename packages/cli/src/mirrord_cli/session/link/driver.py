@@ -54,6 +54,8 @@ class Links:
         self._user = user
         self._most = most
         self._channels: dict[int, socket.socket] = {}
+        self._watched: set[int] = set()
+        """Of those, the ones whose other end's close is waited for."""
         self._number = 0
         self._room = trio.lowlevel.ParkingLot()
         self._links = 0
@@ -133,7 +135,30 @@ class Links:
         except OSError:
             pass  # its process is gone, or it is none of a layer's
         finally:
-            channel.close()
+            self._close(number, channel)
+
+    async def wait_closed(self, number: int) -> None:
+        """Return when the asker of a question has closed its channel, or when the question is answered."""
+        channel = self._channels.get(number)
+        if channel is None:
+            return
+        self._watched.add(number)
+        try:
+            await trio.lowlevel.wait_readable(channel)  # nothing is ever sent by it but its end
+        except trio.ClosedResourceError:
+            pass
+        finally:
+            self._watched.discard(number)
+
+    def drop(self, number: int) -> None:
+        """Close a channel without an answer: nobody waits for it any more."""
+        if (channel := self._channels.pop(number, None)) is not None:
+            self._close(number, channel)
+
+    def _close(self, number: int, channel: socket.socket) -> None:
+        if number in self._watched:
+            trio.lowlevel.notify_closing(channel)
+        channel.close()
         if len(self._channels) == self._most - 1:
             self._room.unpark_all()
 

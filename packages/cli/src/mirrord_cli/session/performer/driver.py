@@ -40,6 +40,8 @@ from mirrord_cli.session.leading import Leading
 from mirrord_cli.session.link.driver import Links
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
+from mirrord_cli.session.network.driver import Sockets
+from mirrord_cli.session.network.lacking import settle
 from mirrord_cli.session.network.naming.driver import Naming
 from mirrord_cli.session.prefixes import derive_prefixes
 from mirrord_cli.session.publishing.driver import SharedMemory
@@ -77,6 +79,8 @@ class Performer:
         self._queue: deque[Action] = deque()
         self._performing = False
         self._stack = ExitStack()
+        self.warnings: tuple[str, ...] = ()
+        """What the user wanted and doesn't get."""
         self._do: dict[type[Action], Callable[[Any], None]] = {
             Answer: self._answer,
             AnswerStream: self._answer_stream,
@@ -142,13 +146,30 @@ class Performer:
         listener: socket.socket,
         tell_ready: Callable[[], Awaitable[None]],
     ) -> None:
-        """Answer until no program is left."""
+        """Answer until no program is left.
+
+        Raises:
+            SessionFailed: The target lacks what the user asked for.
+        """
+        rules, self.warnings = settle(self.settings.network, client.welcome)
+        self._machine.network.begin(rules, client.welcome.target.hostname)
         async with trio.open_nursery() as self._nursery:
             nursery = self._nursery
             self._asker = Asker(client, self._machine, self._stand_ins, self.perform, nursery)
             naming = Naming(self._machine, self.perform, nursery)
             self._do |= {Ask: self._asker.ask, AskRange: self._asker.fetch, AskHere: naming.ask}
-            self._machine.names.hostname = client.welcome.target.hostname
+            sockets = Sockets(
+                client,
+                self._machine,
+                self.perform,
+                self._links,
+                rules.incoming,
+                self.settings.user_id,
+                self._limit,
+                nursery,
+            )
+            self._stack.callback(sockets.close)
+            self._do |= sockets.actions()
             nursery.start_soon(self._notice_loss, client)
             nursery.start_soon(self._stand_ins.holders.run)
             nursery.start_soon(self._tick)

@@ -30,7 +30,7 @@ class Naming:
 
     async def _ask(self, action: AskHere) -> None:
         hosts = await addresses_here(action.name)
-        self._perform(self._machine.found_here(action.lookup, hosts, trio.current_time()))
+        self._perform(self._machine.noted(self._machine.names.found_here, action.lookup, hosts))
 
 
 async def addresses_here(name: bytes) -> tuple[bytes, ...]:

@@ -1,0 +1,1 @@
+"""How the target would find names: its files, its servers, its order of addresses."""

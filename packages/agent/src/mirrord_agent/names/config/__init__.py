@@ -1,0 +1,1 @@
+"""What /etc/resolv.conf and /etc/nsswitch.conf say."""

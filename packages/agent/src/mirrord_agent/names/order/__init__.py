@@ -1,0 +1,1 @@
+"""The order of a name's addresses, as seen from the target."""

@@ -1,0 +1,1 @@
+"""Connections and datagrams that leave from the target."""

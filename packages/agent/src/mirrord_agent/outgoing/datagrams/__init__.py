@@ -1,0 +1,1 @@
+"""Datagrams of UDP sockets in the target's network."""

@@ -1,0 +1,1 @@
+"""Connections that come to the target, brought to programs (driver.py)."""

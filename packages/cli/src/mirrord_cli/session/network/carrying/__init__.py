@@ -1,0 +1,1 @@
+"""Carries programs' datagrams (driver.py)."""

@@ -1,0 +1,1 @@
+"""Listeners for one connection of one program each (driver.py)."""

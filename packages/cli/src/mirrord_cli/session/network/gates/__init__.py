@@ -1,0 +1,1 @@
+"""Listeners that let nobody in until the session connects to whoever knocks (driver.py)."""

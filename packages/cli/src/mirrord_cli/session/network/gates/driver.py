@@ -1,0 +1,165 @@
+"""Addresses for programs' connects that don't wait: whether they succeed is decided after the program has called connect.
+
+A gate is a listener whose accept queue is full, so that a program's SYN waits there, like one on its way to a far host.
+To let it through, a socket with the gate's own address connects to the program's: a simultaneous open, after which both
+are connected. To refuse it, a first such socket that is deaf (a filter drops what comes to it) takes the program's socket
+out of SYN_SENT, and a second one's SYN makes both kernels' ends find that they don't agree: a reset, which the program
+sees as an error from the start, never as a success first. All of it is ordinary TCP, and needs no rights.
+
+A gate serves many connects, since addresses tell them apart, and is closed when the last of them is decided.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import select
+import socket
+import struct
+from typing import Final
+
+import trio
+
+from mirrord_cli.session.network.kernel.driver import ESTABLISHED, SYN_SENT, Kernel
+from mirrord_protocol.network_values import Address
+
+USES: Final = 256
+"""Connects for each gate."""
+PATIENCE: Final = 5.0
+"""Seconds for an opening, which takes microseconds."""
+READY: Final = 1000
+"""Milliseconds for the queue to be full, likewise."""
+SO_ATTACH_FILTER: Final = 26
+_DROP_ALL = array.array("Q", [int.from_bytes(struct.pack("=HBBI", 0x06, 0, 0, 0), "little")])  # BPF: return 0
+_DEAF = struct.pack("@HP", 1, _DROP_ALL.buffer_info()[0])
+_ON = 1
+
+
+class Gate:
+    """One full listener."""
+
+    def __init__(self, family: socket.AddressFamily) -> None:
+        self._family = family
+        self._listener = _socket(family)
+        self._filler = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.uses = 0
+        """Connects so far."""
+        self.waiting = 0
+        """Of those, how many aren't decided."""
+        try:
+            self._listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+            self._listener.listen(0)
+            self._name = self._listener.getsockname()
+            self._filler.connect(self._name)
+            _wait_full(self._listener)
+        except OSError:
+            self.close()
+            raise
+        self.address = Address(socket.inet_pton(family, self._name[0]), self._name[1])
+
+    def close(self) -> None:
+        """Let go of the listener; what went through it lives on."""
+        self._filler.close()
+        self._listener.close()
+
+    async def let_in(self, own: Address) -> socket.socket | None:
+        """Return a socket that is connected to the program's at `own`; None if that is gone."""
+        end = self._knock_back(own)
+        if end is None:
+            return None
+        try:
+            if _state(end) != ESTABLISHED:
+                with trio.move_on_after(PATIENCE):
+                    await trio.lowlevel.wait_writable(end)
+            if _state(end) == ESTABLISHED:
+                connected, end = end, None
+                return connected
+        finally:
+            if end is not None:
+                end.close()
+        return None
+
+    def refuse(self, own: Address) -> None:
+        """Reset the program's socket at `own`; nothing if it is gone."""
+        for deaf in (True, False):
+            end = self._knock_back(own, deaf=deaf)
+            if end is not None:
+                end.close()
+
+    def _knock_back(self, own: Address, *, deaf: bool = False) -> socket.socket | None:
+        end = _socket(self._family)
+        try:
+            end.setblocking(False)
+            if deaf:
+                end.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, _DEAF)
+            end.bind(self._name)
+            code = end.connect_ex((socket.inet_ntop(self._family, own.host), own.port))
+        except OSError:
+            end.close()
+            return None
+        if code in {0, errno.EINPROGRESS}:
+            return end
+        end.close()
+        return None
+
+
+class Gates:
+    """All gates.
+
+    Args:
+        kernel: Says whether a program's socket is there.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._open: dict[socket.AddressFamily, Gate] = {}
+        self._closing: set[Gate] = set()
+
+    def close(self) -> None:
+        """Close all."""
+        for gate in [*self._open.values(), *self._closing]:
+            gate.close()
+        self._open.clear()
+        self._closing.clear()
+
+    def enter(self, *, ipv6: bool) -> Gate:
+        """Return a gate for one more connect, which `leave` has to follow; raises OSError."""
+        family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        gate = self._open.get(family)
+        if gate is None:
+            gate = self._open[family] = Gate(family)
+        gate.uses += 1
+        gate.waiting += 1
+        if gate.uses >= USES:
+            self._closing.add(self._open.pop(family))
+        return gate
+
+    def leave(self, gate: Gate) -> None:
+        """Note that a connect is decided."""
+        gate.waiting -= 1
+        if not gate.waiting and gate in self._closing:
+            self._closing.discard(gate)
+            gate.close()
+
+    def waits(self, gate: Gate, own: Address, inode: int) -> bool:
+        """Whether the program's socket is before the gate."""
+        found = self._kernel.stream(own, gate.address)
+        return found is not None and found.state == SYN_SENT and found.inode == inode & 0xFFFFFFFF
+
+
+def _wait_full(listener: socket.socket) -> None:
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    if not poll.poll(READY):
+        raise OSError(errno.EAGAIN, "the listener isn't full")
+
+
+def _socket(family: socket.AddressFamily) -> socket.socket:
+    end = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, _ON)
+    return end
+
+
+def _state(end: socket.socket) -> int:
+    """Return the state of TCP (TCP_INFO's first byte)."""
+    return end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

@@ -1,0 +1,1 @@
+"""What this machine's kernel knows of sockets (driver.py)."""

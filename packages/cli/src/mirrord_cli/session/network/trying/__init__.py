@@ -1,0 +1,1 @@
+"""Finds addresses that can be bound on this machine (driver.py)."""

@@ -1,0 +1,133 @@
+"""Sockets that don't wait, before a gate: let in or refused, never anything between."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+
+import pytest
+import trio
+
+from mirrord_cli.session.network.gates import driver as module
+from mirrord_cli.session.network.gates.driver import Gate, Gates
+from mirrord_cli.session.network.kernel.driver import Kernel
+from session_agent import descriptors, inode, own
+
+ERROR = select.EPOLLERR | select.EPOLLHUP
+
+
+class Knocking:
+    """A program's socket before a gate, and what an edge-triggered epoll tells of it."""
+
+    def __init__(self, gate: Gate, ipv6: bool) -> None:
+        self.end = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        assert self.end.connect_ex((gate._name[0], gate._name[1])) == errno.EINPROGRESS
+        self.epoll = select.epoll()
+        self.epoll.register(self.end, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+
+    def told(self, seconds: float = 5) -> int:
+        events = self.epoll.poll(seconds)
+        return events[0][1] if events else 0
+
+    def close(self) -> None:
+        self.epoll.close()
+        self.end.close()
+
+
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_in_and_out(ipv6: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "USES", 7)
+    before = descriptors()
+
+    async def run() -> None:
+        kernel = Kernel()
+        gates = Gates(kernel)
+        for number in range(50):
+            gate = gates.enter(ipv6=ipv6)
+            knocking = Knocking(gate, ipv6)
+            name = own(knocking.end)
+            assert gates.waits(gate, name, inode(knocking.end))
+            assert not gates.waits(gate, name, inode(knocking.end) + 1)
+            assert knocking.told(0) == 0
+            if number % 2:
+                end = await gate.let_in(name)
+                assert end is not None
+                assert knocking.told() == select.EPOLLOUT
+                assert knocking.end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                end.send(b"in")
+                assert knocking.told() & select.EPOLLIN
+                assert knocking.end.recv(5) == b"in"
+                end.close()
+            else:
+                gate.refuse(name)
+                assert knocking.told() & ERROR
+                assert knocking.end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+            assert not gates.waits(gate, name, inode(knocking.end))
+            gates.leave(gate)
+            knocking.close()
+        gates.close()
+        kernel.close()
+
+    trio.run(run)
+    assert descriptors() == before
+
+
+def test_one_that_is_gone() -> None:
+    async def run() -> None:
+        kernel = Kernel()
+        gates = Gates(kernel)
+        gate = gates.enter(ipv6=False)
+        knocking = Knocking(gate, ipv6=False)
+        name = own(knocking.end)
+        knocking.close()
+
+        assert not gates.waits(gate, name, 1)
+        assert await gate.let_in(name) is None
+        gate.refuse(name)
+        gates.close()
+        kernel.close()
+
+    trio.run(run)
+
+
+def test_many_at_once_before_one_gate() -> None:
+    async def run() -> None:
+        kernel = Kernel()
+        gates = Gates(kernel)
+        entered = [gates.enter(ipv6=False) for _ in range(40)]
+        assert len(set(map(id, entered))) == 1
+        gate = entered[0]
+        knocking = [Knocking(gate, ipv6=False) for _ in range(40)]
+        for each in knocking[::2]:
+            gate.refuse(own(each.end))
+        ends = [await gate.let_in(own(each.end)) for each in knocking[1::2]]
+        assert all(each.told() & ERROR for each in knocking[::2])
+        assert [each.told() for each in knocking[1::2]] == [select.EPOLLOUT] * 20
+        for number, end in enumerate(ends):
+            assert end is not None
+            end.send(b"%d" % number)
+        assert [each.end.recv(5) for each in knocking[1::2]] == [b"%d" % number for number in range(20)]
+        for end in ends:
+            assert end is not None
+            end.close()
+        for each in knocking:
+            each.close()
+        gates.close()
+        kernel.close()
+
+    trio.run(run)
+
+
+def test_no_descriptors_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left of a gate that could be made by half."""
+    before = descriptors()
+
+    def full(_: socket.socket) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(module, "_wait_full", full)
+    with pytest.raises(BlockingIOError):
+        Gate(socket.AF_INET)
+    assert descriptors() == before
