@@ -15,7 +15,12 @@ import pytest
 from tests.architecture import tree
 from tools import shape
 
-DISTRIBUTIONS = {"capnp": "pycapnp", "dns": "dnspython", "nftables": "oxl-libnftables", "yaml": "pyyaml"}  # where the import's name isn't the distribution's
+DISTRIBUTIONS = {
+    "capnp": "pycapnp",
+    "dns": "dnspython",
+    "nftables": "oxl-libnftables",
+    "yaml": "pyyaml",
+}  # where the import's name isn't the distribution's
 BUILD_ONLY = {"hatchling", "ziglang"}  # asked for by the build and by the workspace's environment
 
 

@@ -143,7 +143,7 @@ def test_children_that_accept(
         "fork": lambda: [*SERVE, "http", "0.0.0.0", str(port), "fork"],
         "c": lambda: [compile_c("prefork.c"), str(port)],
         "gunicorn": lambda: [PYTHON, str(PROGRAMS / "until_end.py"), *gunicorn],
-        "cluster": lambda: [require("node"), str(PROGRAMS / "serve.js"), str(port), "cluster"],
+        "cluster": lambda: [require("node"), runner.copy(PROGRAMS / "serve.js"), str(port), "cluster"],
     }[kind]()
     with serving(runner, around.target, *command, quiet=kind != "gunicorn") as program:
         assert program.line().startswith("listening")
@@ -160,7 +160,7 @@ def site_packages() -> list[str]:
 
 
 def test_node(runner: Runner, around: Around, port: int, require: Callable[[str], str]) -> None:
-    with serving(runner, around.target, require("node"), str(PROGRAMS / "serve.js"), str(port)) as program:
+    with serving(runner, around.target, require("node"), runner.copy(PROGRAMS / "serve.js"), str(port)) as program:
         assert program.line() == "listening"
         said = get(around.target.peer, port, path="/orders?x=1")
     assert said == f"program, to ::ffff:{PEER}, at ::ffff:{TARGET} {port} /orders?x=1\n"

@@ -70,7 +70,7 @@ def test_c_fortified(runner: Runner, around: Around, compile_c: Callable[..., st
 
 
 def test_node(runner: Runner, around: Around, require: Callable[[str], str]) -> None:
-    same(runner, around, require("node"), str(PROGRAMS / "outgoing.js"))
+    same(runner, around, require("node"), runner.copy(PROGRAMS / "outgoing.js"))
 
 
 def test_java(runner: Runner, around: Around, require: Callable[[str], str]) -> None:
