@@ -36,8 +36,7 @@ T = TypeVar("T")
 AS_SOMEBODY = """\
 import os, sys
 import mirrord_agent.__main__ as agent, mirrord_agent.server, trio, structlog, json
-from mirrord_agent.names.driver import load
-load()
+mirrord_agent.server.load_names()
 uid = int(sys.argv[1])
 os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
 sys.exit(agent.main(sys.argv[2:]))

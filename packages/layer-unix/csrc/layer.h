@@ -23,7 +23,7 @@
  *
  * Contracts of every hook. errno stays as it was on success and is set once, by fail(), on failure. No allocation,
  * no lock, no stdio; less than 2 KiB of stack where the call is passed on. Everything here may run in a vfork child
- * or a signal handler.
+ * or a signal handler. Hooks of names allocate, as libc's functions do: see names.h.
  */
 #ifndef MIRRORD_LAYER_H
 #define MIRRORD_LAYER_H

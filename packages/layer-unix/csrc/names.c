@@ -8,8 +8,6 @@
 
 enum { ROOM = 65536 }; /* what the session sends at most, in bytes */
 
-_Static_assert(sizeof(struct wire_address) == 24, "LayerAddress lies in payloads as it does in memory");
-
 bool names_pass(void)
 {
 	const struct table *table = layer.shared;
@@ -37,18 +35,6 @@ bool name_is_here(const char *name)
 	if (strnlen(name, NAMES_LONGEST) == NAMES_LONGEST) /* libc says what it thinks of it */
 		return true;
 	return name[0] >= '0' && name[0] <= '9' && is_numeric(name);
-}
-
-const uint8_t *address_bytes(const struct wire_address *address, size_t *size)
-{
-	*size = address->family == 4 ? 4 : 16;
-	return (const uint8_t *)&address->first;
-}
-
-bool address_is_mapped(const void *address)
-{
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	return memcmp(address, mapped, sizeof mapped) == 0;
 }
 
 int name_trouble(enum name_outcome outcome)
@@ -132,18 +118,11 @@ void resolved_drop(struct resolved *resolved)
 	free(resolved->room);
 }
 
-enum name_outcome name_of_address(int family, const void *address, uint32_t scope, char name[NAMES_LONGEST])
+enum name_outcome name_of_address(const struct wire_address *address, char name[NAMES_LONGEST])
 {
 	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_REVERSE};
-	struct wire_address asked = {.family = 6, .scope = scope};
 	struct answer answer;
-	if (family == AF_INET6 && !address_is_mapped(address)) {
-		memcpy(&asked.first, address, 16);
-	} else {
-		asked.family = 4;
-		memcpy(&asked.first, (const uint8_t *)address + (family == AF_INET6 ? 12 : 0), 4);
-	}
-	enum name_outcome outcome = question(&request, &asked, sizeof asked, &answer, name, NAMES_LONGEST - 1);
+	enum name_outcome outcome = question(&request, address, sizeof *address, &answer, name, NAMES_LONGEST - 1);
 	if (outcome == NAME_FOUND && !end_name(name, answer.reply.payload))
 		return broken();
 	return outcome == NAME_FOUND && !name[0] ? NAME_NO_NAME : outcome;

@@ -46,13 +46,8 @@ bool name_is_here(const char *name);
 void name_resolve(const char *name, uint32_t flags, uint16_t port, struct resolved *resolved);
 void resolved_drop(struct resolved *resolved);
 
-/* Asks for the name of an IPv4 or IPv6 address of 4 or 16 bytes. */
-enum name_outcome name_of_address(int family, const void *address, uint32_t scope, char name[NAMES_LONGEST]);
-
-/* An address's bytes, 4 or 16, and how many. */
-const uint8_t *address_bytes(const struct wire_address *address, size_t *size);
-/* Whether 16 bytes are an IPv4 address (the last four) in the place of one of IPv6. */
-bool address_is_mapped(const void *address);
+/* Asks for the name of an address. */
+enum name_outcome name_of_address(const struct wire_address *address, char name[NAMES_LONGEST]);
 
 /* h_errno of an outcome that isn't good. */
 int name_trouble(enum name_outcome outcome);

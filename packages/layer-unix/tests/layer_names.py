@@ -10,18 +10,23 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.renderer
 import dns.reversename
 import dns.rrset
 
 from layer_remote import Answer, Remote
 from layer_session import Session
+from layer_table import ALL_LOCAL, HOSTNAME_LOCAL, NAMES_LOCAL
 from mirrord_protocol.layer_values import LayerOperation, LayerOutcome, LayerReply, LayerRequest, LayerResolve
+from mirrord_protocol.network_messages import decode_layer_address, encode_layer_address
+from mirrord_protocol.network_values import Address
 
 FOUND, NO_NAME, NO_DATA, TRY_AGAIN, FAILED = range(5)
 """Outcomes of a resolution, as the schema numbers them."""
@@ -46,6 +51,7 @@ MANY = [f"10.2.{number // 256}.{number % 256}" for number in range(1500)]
 
 NAMES = {
     "web.test": Name(["2001:db8::1:1", "2001:db8::1:2", "10.1.0.1", "10.1.0.2", "10.1.0.3"]),
+    f"{HOSTNAME}.test": Name(["198.51.100.7"]),
     "alias.test": Name(alias_of="web.test"),
     "four.test": Name(["10.1.0.4"]),
     "six.test": Name(["2001:db8::6"]),
@@ -111,27 +117,30 @@ def respond(wire: bytes, *, room: int = 65535) -> bytes:
         response.set_rcode(RCODES[known.outcome])
     elif not is_known(name):
         response.set_rcode(dns.rcode.NXDOMAIN)
-    data = response.to_wire(max_size=65535)
+    data = in_order(response)
     if len(data) > room:
         response.answer.clear()
         response.flags |= dns.flags.TC
-        data = response.to_wire()
+        data = in_order(response)
     return data
 
 
-def encode_address(text: str) -> bytes:
-    """An address as LayerAddress; a scope's number may follow `%`."""
+def in_order(message: dns.message.Message) -> bytes:
+    """A message's bytes, with the records in the order in which they were added, not shuffled."""
+    make: Any = dns.renderer.Renderer  # which says nothing of its types
+    renderer = make(message.id, message.flags, max_size=65535)
+    renderer.add_question(message.question[0].name, message.question[0].rdtype)
+    for records_of_name in message.answer:
+        renderer.add_rrset(dns.renderer.ANSWER, records_of_name, want_shuffle=False)
+    renderer.write_header()
+    wire: bytes = renderer.get_wire()
+    return wire
+
+
+def encode_host(text: str) -> bytes:
+    """An address as a payload has it; a scope's number may follow `%`."""
     host, _, scope = text.partition("%")
-    address = ipaddress.ip_address(host)
-    head = address.version.to_bytes(2, "little") + bytes(2) + int(scope or 0).to_bytes(4, "little")
-    return head + address.packed.ljust(16, b"\0")
-
-
-def decode_address(data: bytes) -> str:
-    """The text of a LayerAddress, without its port."""
-    family, scope = int.from_bytes(data[:2], "little"), int.from_bytes(data[4:8], "little")
-    address = ipaddress.ip_address(data[8 : 12 if family == 4 else 24])
-    return f"{address}%{scope}" if scope else str(address)
+    return encode_layer_address(Address(ipaddress.ip_address(host).packed, 0, int(scope or 0)))
 
 
 @dataclass(slots=True)
@@ -149,6 +158,7 @@ class Names:
 
     def serve(self, remote: Remote) -> None:
         """Let a scripted session answer by this table."""
+        remote.answers[LayerOperation.LISTEN] = lambda *_: Answer(LayerReply(LayerOutcome.LOCAL))
         remote.answers[LayerOperation.RESOLVE] = self._resolve
         remote.answers[LayerOperation.REVERSE] = self._reverse
         remote.answers[LayerOperation.QUERY] = self._query
@@ -180,13 +190,14 @@ class Names:
             if request.flags & wanted[ipaddress.ip_address(address.partition("%")[0]).version]
         ]
         outcome = known.outcome or (FOUND if fitting else NO_DATA)
-        data = b"".join(map(encode_address, fitting))
+        data = b"".join(map(encode_host, fitting))
         if request.flags & LayerResolve.CANONICAL_NAME and outcome == FOUND:
             data += canonical.encode()
         return self._reply(asked, data, count=len(fitting), outcome=outcome)
 
     def _reverse(self, request: LayerRequest, payload: bytes) -> Answer:
-        address = decode_address(payload)
+        host = ipaddress.ip_address(decode_layer_address(payload).host)
+        address = str(getattr(host, "ipv4_mapped", None) or host)
         name = POINTERS.get(address, "")
         return self._reply(address, name.encode(), outcome=FOUND if name else NO_NAME)
 
@@ -202,10 +213,10 @@ class Names:
 
 
 def serve_names(session: Session) -> Names:
-    """Let a session answer about names, which are its business from now on."""
+    """Let a session answer about names, which alone are the target's from now on."""
     names = Names()
     names.serve(session.remote)
-    session.table.set_network(0)
+    session.table.set_network(ALL_LOCAL & ~(NAMES_LOCAL | HOSTNAME_LOCAL))
     return names
 
 

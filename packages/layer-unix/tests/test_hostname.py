@@ -13,7 +13,7 @@ from layer_dns import in_namespace
 from layer_names import HOSTNAME, Names
 from layer_programs import Programs, need
 from layer_session import Session
-from layer_table import HOSTNAME_LOCAL, NAMES_LOCAL
+from layer_table import ALL_LOCAL, HOSTNAME_LOCAL
 
 pytestmark = pytest.mark.programs
 
@@ -56,12 +56,12 @@ def test_local(session: Session, names: Names, program: str) -> None:
     assert session.remote.questions("HOSTNAME") != []
 
     session.remote.asked.clear()
-    session.table.set_network(HOSTNAME_LOCAL)
+    session.table.set_network(ALL_LOCAL)
     assert session.run(program, "once").stdout == plain.stdout
     assert session.remote.asked == []
 
     names.local = set()
-    session.table.set_network(NAMES_LOCAL)  # names and the host's name are switched off apart
+    session.table.set_network(ALL_LOCAL & ~HOSTNAME_LOCAL)  # names and the host's name are switched off apart
     assert session.run(program, "once").stdout.startswith(HOSTNAME.encode())
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from mirrord_protocol.actions import Asked, Closed, CreditReceived, Greeted
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Asked, Closed, CreditReceived, Greeted
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import DATA_LIMIT, Lane
 from mirrord_protocol.ids import FIRST_REQUESTS

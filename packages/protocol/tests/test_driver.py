@@ -8,8 +8,8 @@ import pytest
 import trio
 import trio.testing
 
+from mirrord_protocol.actions import Action, Answered, Asked, DataReceived, Greeted, Over, Welcomed
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Answered, Asked, DataReceived, Greeted, Over, Welcomed
 from mirrord_protocol.driver import FLUSH, Driver
 from mirrord_protocol.session_end import SessionEnd
 from mirrord_protocol.values import Failure, FailureKind, Goodbye, Hello, Read, StatPath, Welcome

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import (
+    COPIED,
     DATA_LIMIT,
     FIRST_LIMIT,
     HEADER,
@@ -67,8 +68,8 @@ def test_a_payload_in_one_buffer_is_a_view_into_it() -> None:
     assert frame.payload.obj is data
 
 
-def test_sending_does_not_copy() -> None:
-    payload = bytes(999)
+def test_sending_does_not_copy_what_is_large() -> None:
+    payload = bytes(COPIED + 1)
 
     assert encode_frame(Frame(Kind.DATA, Lane.BULK, 1, 0, 5, payload))[1] is payload
 
@@ -82,7 +83,7 @@ def test_sending_does_not_copy() -> None:
     ],
 )
 def test_limits(first: Frame | None, then: object, limit: int) -> None:
-    header = HEADER.pack(limit, *HEADER.unpack(encode_frame(then(8))[0])[1:])  # type: ignore[operator]
+    header = HEADER.pack(limit, *HEADER.unpack(encode_frame(then(8))[0][: HEADER.size])[1:])  # type: ignore[operator]
     longer = HEADER.pack(limit + 1, *HEADER.unpack(header)[1:])
     for data, fits in ((header, True), (longer, False)):
         reader = FrameReader()

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from mirrord_protocol import cgen
+from mirrord_protocol.actions import Action, Asked, Greeted
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Asked, Greeted
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.framing import HEADER, Frame, Kind, Lane, encode_frame
 from mirrord_protocol.messages import (

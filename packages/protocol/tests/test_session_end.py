@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mirrord_protocol.connection import Answered, ChangedReceived, DataReceived, Over, Welcomed
+from mirrord_protocol.actions import Answered, ChangedReceived, DataReceived, Over, Welcomed
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import Lane
 from mirrord_protocol.ids import FIRST_REQUESTS

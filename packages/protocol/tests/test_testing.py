@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from mirrord_protocol.actions import Action, Answered, Asked, DataReceived, Greeted, Welcomed
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Answered, Asked, DataReceived, Greeted, Welcomed
 from mirrord_protocol.session_end import SessionEnd
 from mirrord_protocol.testing import Learnt, Playbook, Wire, open_paired
 from mirrord_protocol.testing.__main__ import main

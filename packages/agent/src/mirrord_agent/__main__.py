@@ -41,12 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     import trio
 
     from mirrord_agent import server
-    from mirrord_agent.names.driver import load
 
     def before_change() -> None:
         """Load what is only loaded when it is needed: the target's user may not be able to read it."""
         log.load()
-        load()
+        server.load_names()
 
     target: HeldTarget | TargetRefused
     try:

@@ -9,7 +9,7 @@ import errno
 import resource
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -21,7 +21,6 @@ from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.walk.machine import os_error
 from mirrord_agent.files.watches.driver import Watches
 from mirrord_agent.log import Log
-from mirrord_agent.names.driver import Names
 from mirrord_agent.outgoing.datagrams.driver import carry
 from mirrord_agent.outgoing.driver import Outgoing
 from mirrord_agent.sockets.driver import Sockets
@@ -61,7 +60,17 @@ DESCRIPTORS = 1 << 20
 STREAM_CHUNK = 1 << 16
 TARGET_ENDED = Failure(FailureKind.GONE, None, "the target has ended")
 
+if TYPE_CHECKING:
+    from mirrord_agent.names.driver import Names
+
 T = TypeVar("T")
+
+
+def load_names() -> None:
+    """Load all that finds names: when the first is wanted, or before our rights change and may not suffice to read it."""
+    from mirrord_agent.names.driver import load
+
+    load()
 
 
 async def run(stream: trio.abc.Stream, token_digest: bytes, target: HeldTarget | TargetRefused, log: Log) -> Failure:
@@ -113,7 +122,7 @@ class AgentService:
         self._streams = Workers(STREAMS)
         self._lacking = lacking(target)
         self._sockets = Sockets(marked=target.rules is None)
-        self._names = Names(self._files, self._workers, self._sockets, target.hostname)
+        self._names: Names | None = None
         self._outgoing = Outgoing(paths, self._workers, self._sockets)
 
     async def welcome(self, hello: Hello) -> Welcome:
@@ -198,15 +207,24 @@ class AgentService:
             case ListDirectory():
                 await self._list(id_, request, reply)
             case Resolve():
-                reply.answer(await self._names.resolve(request))
+                reply.answer(await (await self._find_names()).resolve(request))
             case Reverse():
-                reply.answer(await self._names.reverse(request))
+                reply.answer(await (await self._find_names()).reverse(request))
             case Query():
-                reply.answer(await self._names.query(request))
+                reply.answer(await (await self._find_names()).query(request))
             case Connect():
                 await self._outgoing.connect(request, reply)
             case Datagrams():
                 await carry(request, reply, self._sockets)
+
+    async def _find_names(self) -> Names:
+        """Return what finds names, loaded with the first one: many sessions want none."""
+        if self._names is None:
+            await self._workers.run(load_names)
+            from mirrord_agent.names.driver import Names
+
+            self._names = Names(self._files, self._workers, self._sockets, self._target.hostname)
+        return self._names
 
     async def _either(
         self, at_once: Callable[[], T], later: Callable[[], T], undo: Callable[[T], object] | None = None

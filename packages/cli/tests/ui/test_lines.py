@@ -44,7 +44,7 @@ def test_a_program_that_is_left_alone() -> None:
     )
 
     (line,) = lines[2:]
-    assert line.startswith("  skipped      git runs without mirrord, with this machine's files and network;")
+    assert line.startswith("  skipped      git runs without mirrord, with this machine's files and network (")
 
 
 def test_errors_say_the_cause_and_the_next_step() -> None:

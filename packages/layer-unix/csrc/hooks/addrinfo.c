@@ -4,6 +4,7 @@
  *
  * A list is made as libc makes it, so whoever frees it needn't know.
  */
+#include "address.h"
 #include "hook.h"
 #include "names.h"
 #include "remote.h"
@@ -42,31 +43,27 @@ static bool fits(const struct making *making, const struct wire_address *address
 	return making->family != AF_INET;
 }
 
+/* The service's port; of IPv6 it is at the same place. */
+static uint16_t port_of(const struct addrinfo *pattern)
+{
+	return ntohs(((const struct sockaddr_in *)(const void *)pattern->ai_addr)->sin_port);
+}
+
 static void fill(struct entry *entry, const struct making *making, const struct wire_address *address,
                  const struct addrinfo *pattern)
 {
-	size_t size;
-	const uint8_t *bytes = address_bytes(address, &size);
-	in_port_t port = pattern->ai_addr->sa_family == AF_INET
-	                         ? ((const struct sockaddr_in *)(const void *)pattern->ai_addr)->sin_port
-	                         : ((const struct sockaddr_in6 *)(const void *)pattern->ai_addr)->sin6_port;
-	if (size == 4 && !making->mapped) {
-		entry->address.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
-		memcpy(&entry->address.in.sin_addr, bytes, size);
-	} else {
-		entry->address.in6 = (struct sockaddr_in6){
-			.sin6_family = AF_INET6, .sin6_port = port, .sin6_scope_id = address->scope};
-		uint8_t *to = entry->address.in6.sin6_addr.s6_addr;
-		if (size == 4)
-			to[10] = to[11] = 0xff;
-		memcpy(to + 16 - size, bytes, size);
-	}
+	struct sockaddr_storage storage;
+	struct wire_address with_port = *address;
+	int family = address->family == 4 && !making->mapped ? AF_INET : AF_INET6;
+	with_port.port = port_of(pattern);
+	socklen_t size = address_write(&storage, &with_port, family);
+	memcpy(&entry->address, &storage, size);
 	entry->info = (struct addrinfo){
 		.ai_flags = pattern->ai_flags ? making->flags : 0, /* musl tells none */
-		.ai_family = entry->address.any.sa_family,
+		.ai_family = family,
 		.ai_socktype = pattern->ai_socktype,
 		.ai_protocol = pattern->ai_protocol,
-		.ai_addrlen = entry->address.any.sa_family == AF_INET ? sizeof entry->address.in : sizeof entry->address.in6,
+		.ai_addrlen = size,
 		.ai_addr = &entry->address.any,
 	};
 }
@@ -211,13 +208,6 @@ static bool maps(const struct making *making)
 		if (making->resolved->addresses[i].family == 6)
 			return false;
 	return true;
-}
-
-/* The service's port, the first if it has several. */
-static uint16_t port_of(const struct addrinfo *pattern)
-{
-	const struct sockaddr_in *in = (const void *)pattern->ai_addr; /* sin6_port is at the same place */
-	return ntohs(in->sin_port);
 }
 
 enum { ASK_LIBC = 1 }; /* EAI_* are below 0 */

@@ -2,6 +2,7 @@
  * gethostbyname and its kin: one family, a struct hostent in the caller's memory or, as in libc, in memory of the
  * function's own that its next call takes again. Addresses in digits, and what libc refuses, are libc's.
  */
+#include "address.h"
 #include "hook.h"
 #include "names.h"
 
@@ -29,14 +30,14 @@ static char *put_text(char **at, const char *text)
 /* Lays all out in a buffer. False: it is too small. */
 static bool put(const struct found *found, struct hostent *host, char *buffer, size_t size)
 {
-	size_t each = found->family == AF_INET ? 4 : 16, skip = -(uintptr_t)buffer % sizeof(char *), unused;
+	size_t each = found->family == AF_INET ? 4 : 16, skip = -(uintptr_t)buffer % sizeof(char *);
 	size_t need = skip + (found->count + 3) * sizeof(char *) + found->count * each + strlen(found->name) + 1 +
 	              strlen(found->alias) + 1;
 	if (!buffer || size < need)
 		return false;
 	char **list = (char **)(void *)(buffer + skip), **aliases = list + found->count + 1, *at = (char *)(aliases + 2);
 	for (size_t i = 0; i < found->count; i++, at += each)
-		list[i] = memcpy(at, address_bytes(&found->addresses[i], &unused), each);
+		list[i] = memcpy(at, ADDRESS_HOST(&found->addresses[i]), each);
 	list[found->count] = NULL;
 	aliases[0] = found->alias[0] ? put_text(&at, found->alias) : NULL;
 	aliases[1] = NULL;
@@ -93,8 +94,8 @@ static int find_name(const void *address, int family, struct hostent *host, char
 {
 	char name[NAMES_LONGEST];
 	struct wire_address own = {.family = family == AF_INET ? 4 : 6};
-	memcpy(&own.first, address, family == AF_INET ? 4 : 16);
-	enum name_outcome outcome = name_of_address(family, address, 0, name);
+	memcpy(ADDRESS_HOST(&own), address, family == AF_INET ? 4 : 16);
+	enum name_outcome outcome = name_of_address(&own, name);
 	if (outcome != NAME_FOUND)
 		return outcome;
 	struct found found = {.family = family, .name = name, .alias = "", .addresses = &own, .count = 1};

@@ -2,6 +2,7 @@
  * getnameinfo: the host's name is the target's; numbers, services and what is refused are libc's. libc is asked for the
  * host in digits, with the service as it is wanted; then the digits give way to the name, if there is one.
  */
+#include "address.h"
 #include "hook.h"
 #include "names.h"
 #include "remote.h"
@@ -60,7 +61,7 @@ static void shorten(char *name)
 static int put_name(char *host, socklen_t size, char *name, int flags)
 {
 	char *converted = NULL;
-	if (flags & NI_NOFQDN)
+	if (flags & NI_NOFQDN && !libc_is_musl()) /* which takes no notice */
 		shorten(name);
 	if (flags & NI_IDN) {
 		int code = name_from_dns(name, &converted);
@@ -75,16 +76,11 @@ static int put_name(char *host, socklen_t size, char *name, int flags)
 enum { ASK_LIBC = 1 }; /* EAI_* are below 0 */
 
 /* Not inlined: the room for a name. */
-__attribute__((noinline)) static int find(const struct sockaddr *address, char *host, socklen_t size,
+__attribute__((noinline)) static int find(const struct wire_address *address, char *host, socklen_t size,
                                           const char *digits, int flags)
 {
 	char name[NAMES_LONGEST];
-	const struct sockaddr_in *in = (const void *)address;
-	const struct sockaddr_in6 *in6 = (const void *)address;
-	enum name_outcome outcome = address->sa_family == AF_INET
-	                                    ? name_of_address(AF_INET, &in->sin_addr, 0, name)
-	                                    : name_of_address(AF_INET6, &in6->sin6_addr, in6->sin6_scope_id, name);
-	switch (outcome) {
+	switch (name_of_address(address, name)) {
 	case NAME_FOUND:
 		return put_name(host, size, name, flags);
 	case NAME_LOCAL:
@@ -101,28 +97,20 @@ __attribute__((noinline)) static int find(const struct sockaddr *address, char *
 	return flags & NI_NAMEREQD ? EAI_NONAME : put(host, size, digits);
 }
 
-/* Whether libc finds all without a server, or refuses. */
-static bool passes(const struct sockaddr *address, socklen_t size, const char *host, socklen_t host_size, int flags)
-{
-	if (names_pass() || !host || !host_size || flags & NI_NUMERICHOST || !address || size < sizeof *address)
-		return true;
-	if (address->sa_family == AF_INET)
-		return size < sizeof(struct sockaddr_in);
-	return address->sa_family != AF_INET6 || size < offsetof(struct sockaddr_in6, sin6_scope_id) + sizeof(uint32_t);
-}
-
 int hook_getnameinfo(const struct sockaddr *address, socklen_t size, char *host, socklen_t host_size, char *service,
                      socklen_t service_size, int flags)
 {
 	char digits[DIGITS];
+	struct wire_address asked;
 	int error = errno;
-	if (passes(address, size, host, host_size, flags))
+	/* What has no name, what isn't to be named, and what libc refuses. */
+	if (names_pass() || !host || !host_size || flags & NI_NUMERICHOST || !address || !address_read(&asked, address, size))
 		return libc.getnameinfo(address, size, host, host_size, service, service_size, flags);
 	int code = libc.getnameinfo(address, size, digits, sizeof digits, service, service_size,
 	                            (flags | NI_NUMERICHOST) & ~NI_NAMEREQD);
 	if (code)
 		return code;
-	code = find(address, host, host_size, digits, flags);
+	code = find(&asked, host, host_size, digits, flags);
 	if (code == ASK_LIBC)
 		return libc.getnameinfo(address, size, host, host_size, service, service_size, flags);
 	if (code != EAI_SYSTEM)

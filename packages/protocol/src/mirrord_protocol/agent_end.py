@@ -8,17 +8,8 @@ from __future__ import annotations
 import errno
 import os
 
-from mirrord_protocol.connection import (
-    REQUESTS,
-    Action,
-    Asked,
-    Closed,
-    Connection,
-    CreditReceived,
-    Greeted,
-    Role,
-    State,
-)
+from mirrord_protocol.actions import Action, Asked, Closed, CreditReceived, Greeted
+from mirrord_protocol.connection import REQUESTS, Connection, Role, State
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import Frame
 from mirrord_protocol.ids import FIRST_REQUESTS, Id, Phase

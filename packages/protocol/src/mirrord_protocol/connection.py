@@ -8,9 +8,9 @@ sending in lanes.py, and the sockets and clocks are driver.py's.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import get_args
 
+from mirrord_protocol.actions import Action, CreditReceived, DataReceived, Failed, Over
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import FIRST_LIMIT, MESSAGE_LIMIT, Frame, FrameReader, Kind, Lane
 from mirrord_protocol.lanes import Lanes
@@ -43,95 +43,6 @@ FIRST_LEASE = 30.0
 """Seconds of silence that end a connection before `welcome` has told the lease."""
 STALL = 1.0
 """Seconds by which a deadline is overslept only if this process itself stood still."""
-
-# ---------------------------------------------------------------------------------------------- actions
-
-
-@dataclass(frozen=True, slots=True)
-class Greeted:
-    """To the agent: a session said hello; check its token, then `accept` or `refuse`."""
-
-    hello: Hello
-
-
-@dataclass(frozen=True, slots=True)
-class Welcomed:
-    welcome: Welcome
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """To the agent: carry this out."""
-
-    id: int
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """To the session. A failure may also be the bad end of the id's stream."""
-
-    id: int
-    answer: Answer | Failure
-    last: bool
-    """Nothing more will come of this id."""
-
-
-class DataReceived(NamedTuple):
-    """A tuple, since thousands are made in a second."""
-
-    id: int
-    data: bytes | memoryview
-    end: bool
-    last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CreditReceived:
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """To the agent: forget this id, close its handle, stop its watch, reset its connection."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """To the session: a connection has come to a subscription."""
-
-    id: int
-    incoming: Incoming
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The other side has given up an id that carries data both ways."""
-
-    id: int
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedReceived:
-    id: int
-    last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """Nothing will be received any more; what waits may still be sent."""
-
-    failure: Failure
-    refused: bool = False
-
-
-Action = (
-    Greeted | Welcomed | Asked | Answered | DataReceived | CreditReceived | Closed | ChangedReceived | Came | Failed
-    | Over
-)  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------- states
 
@@ -224,9 +135,18 @@ class Connection:
         self._overslept = False
         self.received_bytes += len(data)
         actions: list[Action] = []
+        find = self.two_ways.find
         for frame in self._frames.feed(data):
             self._count(frame, now)
-            if self.state == State.HELLO and self.role == Role.AGENT:
+            if (
+                frame.kind is Kind.DATA
+                and (way := find(frame.id)) is not None
+                and self.state is State.OPEN
+                and frame.lane is Lane.BULK
+            ):  # by far the most
+                self.two_ways.take_data(way, frame)
+                actions.append(DataReceived(frame.id, frame.payload, frame.end, way.over))
+            elif self.state == State.HELLO and self.role == Role.AGENT:
                 self._held_frames.append(frame)  # not looked at before the token was checked
             elif not self.over:
                 self._take(frame, actions)
@@ -251,7 +171,7 @@ class Connection:
         if frame.kind == Kind.DATA:
             if self.state != State.OPEN or frame.lane != Lane.BULK or not frame.id:
                 raise RemoteProtocolError("data in the wrong lane, of no id, or before `welcome`")
-            self._take_data(frame, actions)
+            self._take_other_data(frame, actions)
             return
         message = _ACK if frame.payload == ACK else decode_message(frame.payload)
         self.state = self._after(self.peer, message, RemoteProtocolError)
@@ -267,17 +187,8 @@ class Connection:
                     raise RemoteProtocolError(f"{type(message).__name__} in the bulk lane")
                 self._take_message(frame.id, message, actions)
 
-    def _take_data(self, frame: Frame, actions: list[Action]) -> None:
-        """Take a data frame in the state OPEN."""
-        way = self.two_ways.find(frame.id)
-        if way is None:
-            self._take_other_data(frame, actions)
-            return
-        self.two_ways.take_data(way, frame)
-        actions.append(DataReceived(frame.id, frame.payload, frame.end, way.over))
-
     def _take_other_data(self, frame: Frame, actions: list[Action]) -> None:
-        """Take a data frame of an id that isn't open both ways."""
+        """Take a data frame, in the state OPEN, of an id that isn't open both ways."""
         raise NotImplementedError
 
     def _take_credit(self, id_: int, amount: int, actions: list[Action]) -> bool:

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import trio
 
+from mirrord_protocol.actions import Action, Closed, CreditReceived, DataReceived, Failed
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Closed, CreditReceived, DataReceived, Failed
 from mirrord_protocol.driver import Driver
 from mirrord_protocol.network_messages import LAYER_ADDRESS_SIZE, decode_layer_address, encode_layer_address
 from mirrord_protocol.network_values import Address, UnixAddress
@@ -129,7 +129,7 @@ class Connection(Channel):
         if self._over or self.mute:
             return
         self._carrier.two_ways.send(self._way, data, end=end)
-        self._carrier.driver.wake()
+        self._carrier.driver.push()
         if self._way.over:
             self.end(None)
 
@@ -196,7 +196,7 @@ class DatagramStream(Channel):
         if self._over or two_ways.room(self._way) < LAYER_ADDRESS_SIZE + len(data):
             return False
         two_ways.send(self._way, encode_layer_address(address) + data)
-        self._carrier.driver.wake()
+        self._carrier.driver.push()
         return True
 
     def pour_into(self, sink: DatagramSink) -> None:
@@ -324,7 +324,7 @@ class Carrier:
 
     def act(self, action: Action) -> bool:
         """Carry out an action if it is about one of these; tell whether it was."""
-        if isinstance(action, DataReceived):
+        if type(action) is DataReceived:
             channel = self._channels.get(action.id)
             if channel is None:
                 return False

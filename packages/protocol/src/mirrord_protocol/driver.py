@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import trio
 
-from mirrord_protocol.connection import Action, Connection, Over
+from mirrord_protocol.actions import Action, Over
+from mirrord_protocol.connection import Connection
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.values import Failure, FailureKind
 
@@ -20,6 +21,8 @@ RECEIVE = 256 << 10
 """Bytes asked of the stream at once; a data frame's payload is a view into them."""
 MOST_PIECES = 1000
 """The kernel takes no more at once."""
+BURST = 0.0001
+"""Seconds after a write at once in which others are collected for the next."""
 FLUSH = 2.0
 """Seconds that the last frames get to leave, and the other side's last frames to arrive."""
 
@@ -56,15 +59,29 @@ class Driver:
         self._settle = settle
         self._over = trio.Event()
         self._flushed = trio.Event()
-        self._work = trio.Event()
-        self._sleep: trio.CancelScope | None = None  # of the writer, while it waits for work
+        self._work = False
+        self._writer: trio.lowlevel.Task | None = None  # while it waits for work
+        self._pushed_at = -math.inf
         self._rest: trio.CancelScope | None = None  # of the watcher
 
     # ------------------------------------------------------------------------------------------ for the owner
 
     def wake(self) -> None:
         """Let the writer look again: something was given to the connection."""
-        self._work.set()
+        self._work = True
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            trio.lowlevel.reschedule(writer)
+
+    def push(self) -> None:
+        """As `wake`, but write at once, unless that was done a moment ago: then what comes now goes together."""
+        if self._writer is not None and self._socket is not None:
+            now = trio.current_time()
+            if now - self._pushed_at > BURST:
+                self._pushed_at = now
+                if self._write_at_once():
+                    return
+        self.wake()
 
     async def run(self) -> None:
         """Carry the connection until it is over; `failure` says why then. The stream is left open."""
@@ -91,10 +108,20 @@ class Driver:
     async def receive(self) -> list[Action]:
         """Wait for bytes and return what is to be done; `run` does this itself."""
         try:
-            data: bytes | bytearray = await self._stream.receive_some(RECEIVE)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            data = await self._receive_some()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
             data = b""
-        return self.guard(lambda: self._connection.receive(bytes(data), trio.current_time()))
+        return self.guard(lambda: self._connection.receive(data, trio.current_time()))
+
+    async def _receive_some(self) -> bytes:
+        if self._socket is None:
+            return bytes(await self._stream.receive_some(RECEIVE))
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return os.read(self._socket.fileno(), RECEIVE)
+            except BlockingIOError:
+                continue
 
     def guard(self, step: Callable[[], list[Action]]) -> list[Action]:
         """Return a step's actions; a peer that breaks the protocol gets a goodbye, and the action is Over."""
@@ -135,20 +162,17 @@ class Driver:
         connection = self._connection
         while not connection.over:
             self.carry_out(await self.receive())
-            if connection.wants_to_send(trio.current_time()):
-                if self._socket is None or self._sleep is None or not self._write_at_once():
-                    self.wake()
-            elif self._sleep is not None and (connection.ack_at or math.inf) < self._sleep.deadline:
-                self._sleep.deadline = connection.ack_at or math.inf
-            if self._rest is not None and connection.deadline < self._rest.deadline:
-                self._rest.deadline = connection.deadline
+            if connection.wants_to_send(trio.current_time()) and (
+                self._socket is None or self._writer is None or not self._write_at_once()
+            ):
+                self.wake()
+            self._look_at_the_time()
 
     async def _write(self) -> None:
         connection, stream = self._connection, self._stream
         try:
             while True:
-                if self._work.is_set():
-                    self._work = trio.Event()
+                self._work = False
                 if self._socket is not None:
                     await self._write_all(self._socket)
                 elif pieces := connection.pull(trio.current_time()):
@@ -195,14 +219,34 @@ class Driver:
             self._drained(drained)
 
     async def _wait_for_work(self) -> None:
-        with trio.CancelScope(deadline=self._connection.ack_at or math.inf) as self._sleep:
-            await self._work.wait()
-        self._sleep = None
+        if self._work:
+            return
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._writer = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._writer = trio.lowlevel.current_task()
+        self._look_at_the_time()
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    @property
+    def _deadline(self) -> float:
+        """When the time is to be looked at even if nothing happens."""
+        ack_at = self._connection.ack_at
+        if ack_at is None or self._writer is None:  # a writer that is at work acknowledges anyway
+            return self._connection.deadline
+        return min(self._connection.deadline, ack_at)
+
+    def _look_at_the_time(self) -> None:
+        """Have the watcher wake up earlier, if there is a reason since it fell asleep."""
+        if self._rest is not None and (deadline := self._deadline) < self._rest.deadline:
+            self._rest.deadline = deadline
 
     async def _watch(self) -> None:
         connection = self._connection
         while not connection.over:
-            with trio.CancelScope(deadline=connection.deadline) as self._rest:
+            with trio.CancelScope(deadline=self._deadline) as self._rest:
                 await trio.sleep_forever()
             self.carry_out(connection.tick(trio.current_time()))
             if connection.wants_to_send(trio.current_time()):

@@ -23,6 +23,11 @@ END = 1 << 0
 """The flag of a stream's last data frame."""
 
 
+COPIED = 1 << 10
+"""Bytes up to which copying a payload behind its header costs less than a further piece."""
+_PADDING = tuple(bytes(-size % ALIGNMENT) for size in range(ALIGNMENT))
+
+
 class Kind(enum.IntEnum):
     MESSAGE = 1
     DATA = 2
@@ -56,24 +61,39 @@ class Frame(NamedTuple):
         return HEADER.size + len(self.payload) + -len(self.payload) % ALIGNMENT
 
 
-def encode_frame(frame: Frame) -> list[bytes | memoryview]:
-    """Return the pieces of a frame in the order of sending; the payload is not copied.
+def encode(
+    pieces: list[bytes | memoryview],
+    kind: int,
+    lane: int,
+    number: int,
+    acknowledged: int,
+    id_: int,
+    payload: bytes | memoryview,
+    end: bool,  # noqa: FBT001 - called for every frame, where names cost
+) -> int:
+    """Add the pieces of a frame in the order of sending, a large payload uncopied; return the frame's bytes.
 
     Raises LocalProtocolError for a payload over its limit or a number that doesn't fit.
     """
-    size = len(frame.payload)
-    if size > (DATA_LIMIT if frame.kind == Kind.DATA else MESSAGE_LIMIT):
+    size = len(payload)
+    if size > (DATA_LIMIT if kind == _DATA else MESSAGE_LIMIT):
         raise LocalProtocolError(f"a frame of {size} bytes")
-    flags = END if frame.end else 0
     try:
-        header = HEADER.pack(size, frame.kind, frame.lane, flags, frame.number, frame.acknowledged, frame.id)
+        header = HEADER.pack(size, kind, lane, END if end else 0, number, acknowledged, id_)
     except struct.error as error:
         raise LocalProtocolError(f"a frame's header: {error}") from error
-    pieces: list[bytes | memoryview] = [header]
-    if size:
-        pieces.append(frame.payload)
-    if size % ALIGNMENT:
-        pieces.append(bytes(-size % ALIGNMENT))
+    padding = _PADDING[size % ALIGNMENT]
+    if size <= COPIED:
+        pieces.append(b"".join((header, payload, padding)))
+    else:
+        pieces += (header, payload, padding) if padding else (header, payload)
+    return HEADER.size + size + len(padding)
+
+
+def encode_frame(frame: Frame) -> list[bytes | memoryview]:
+    """Return the pieces of a frame; see `encode`."""
+    pieces: list[bytes | memoryview] = []
+    encode(pieces, frame.kind, frame.lane, frame.number, frame.acknowledged, frame.id, frame.payload, frame.end)
     return pieces
 
 
@@ -105,7 +125,7 @@ class FrameReader:
             else:
                 whole = memoryview(self._waiting)  # nobody else writes there any more
                 self._waiting, self._wanted = bytearray(), HEADER.size
-                yield self._frame(header, whole)
+                yield self._frame(header, whole, 0, size)
         end = len(view)
         while end - at >= HEADER.size:
             header = HEADER.unpack_from(view, at)
@@ -113,7 +133,7 @@ class FrameReader:
             if end - at < size:
                 self._wanted = size
                 break
-            yield self._frame(header, view[at : at + size])
+            yield self._frame(header, view, at, at + size)
             at += size
         if at < end:
             self._waiting += view[at:]
@@ -138,10 +158,11 @@ class FrameReader:
             raise RemoteProtocolError(f"a frame with lane {lane} and flags {flags:#x}")
         return HEADER.size + size + -size % ALIGNMENT
 
-    def _frame(self, header: tuple[int, ...], view: memoryview) -> Frame:
+    def _frame(self, header: tuple[int, ...], view: memoryview, at: int, after: int) -> Frame:
         size, kind, lane, flags, number, acknowledged, id_ = header
         self._limit = MESSAGE_LIMIT
-        end = HEADER.size + size
-        if size % ALIGNMENT and view[end:].tobytes().strip(b"\0"):
+        at += HEADER.size
+        end = at + size
+        if end != after and view[end:after] != _PADDING[size % ALIGNMENT]:
             raise RemoteProtocolError("a frame's padding isn't zero")
-        return Frame(_KINDS[kind], _LANES[lane], number, acknowledged, id_, view[HEADER.size : end], flags & END != 0)
+        return Frame(_KINDS[kind], _LANES[lane], number, acknowledged, id_, view[at:end], flags & END != 0)

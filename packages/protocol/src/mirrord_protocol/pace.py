@@ -65,9 +65,11 @@ class Pace:
         gain = GAIN_STEADY if self._full_rounds >= ROUNDS_WITHOUT_GROWTH else GAIN_GROWING
         return min(CEILING, max(FLOOR, int(gain * self.rate * (self.round_trip + SLACK))))
 
-    def allows(self, size: int) -> bool:
-        """Tell whether a frame of so many bytes may leave now."""
-        return not self.in_flight or self.in_flight + size <= self.limit
+    def allows(self, size: int, spare: int = 0) -> bool:
+        """Tell whether so many bytes may leave now, with `spare` bytes beyond the limit."""
+        after = self.in_flight + size
+        # The limit is worked out only where it could matter: this is asked for every frame.
+        return after <= FLOOR or not self.in_flight or after <= self.limit + spare
 
     def starve(self) -> None:
         """Note that there was nothing more to send, though more was allowed."""

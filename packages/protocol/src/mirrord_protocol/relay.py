@@ -72,21 +72,27 @@ class _Relay:
     async def _read(self) -> None:
         """Carry what the socket brings until its end."""
         connection, fd = self._connection, self._fd
+        more = False  # there was more in the socket than was asked for
         while True:
-            room = connection.room()
+            room = min(connection.room(), RECEIVE)
             if room <= 0:
                 await connection.wait_for_room()
                 if connection.over and not connection.mute:
                     return
                 continue
-            await trio.lowlevel.wait_readable(fd)
+            if more:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(fd)
             try:
-                data = os.read(fd, min(room, RECEIVE))
+                data = os.read(fd, room)
             except BlockingIOError:
+                more = False
                 continue
             except OSError as error:
                 self._break(error)
                 return
+            more = len(data) == room
             connection.send(data, end=not data)
             if not data:
                 return

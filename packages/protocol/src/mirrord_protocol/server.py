@@ -12,8 +12,8 @@ from typing import Protocol
 
 import trio
 
+from mirrord_protocol.actions import Action, Asked, Closed, Greeted, Over
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import Action, Asked, Closed, Greeted, Over
 from mirrord_protocol.connections import Carrier, Connection, DatagramStream
 from mirrord_protocol.driver import FLUSH, RECEIVE, Driver
 from mirrord_protocol.failure import LocalProtocolError, RemoteError, failure_of

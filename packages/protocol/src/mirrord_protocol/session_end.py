@@ -8,19 +8,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from mirrord_protocol.connection import (
-    ANSWERS,
-    Action,
-    Answered,
-    Came,
-    ChangedReceived,
-    Connection,
-    DataReceived,
-    Over,
-    Role,
-    State,
-    Welcomed,
-)
+from mirrord_protocol.actions import Action, Answered, Came, ChangedReceived, DataReceived, Over, Welcomed
+from mirrord_protocol.connection import ANSWERS, Connection, Role, State
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import Frame
 from mirrord_protocol.ids import FIRST_REQUESTS, Id, Phase

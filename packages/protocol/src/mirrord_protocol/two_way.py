@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
-from mirrord_protocol.framing import Frame
+from mirrord_protocol.framing import DATA_LIMIT, Frame
 from mirrord_protocol.lanes import Lanes
 from mirrord_protocol.network_messages import LAYER_ADDRESS_SIZE, decode_layer_address
 from mirrord_protocol.values import Close, Credit, Failure, Message
@@ -108,12 +108,15 @@ class TwoWays:
 
     def send(self, way: TwoWay, data: bytes | memoryview, *, end: bool = False) -> None:
         """Queue data, within the credit, which must not be changed afterwards. Does nothing for an id that is over."""
-        if way.over:
+        if way.over or not (data or end):
             return
         way.sent += len(data)
         if way.sent_end or way.sent > way.allowed:
             raise LocalProtocolError(f"id {way.id:#x}: data after its end, or beyond the credit of {way.allowed}")
-        self._lanes.put_stream(way.id, data, end=end)
+        if len(data) <= DATA_LIMIT:
+            self._lanes.put_data(way.id, data, end=end)
+        else:
+            self._lanes.put_stream(way.id, data, end=end)
         if end:
             self.end_sending(way)
 

@@ -132,15 +132,16 @@ def exec_command(
     )  # of a name that is there twice the first counts, as in getenv(3)
     environment = merge(own, remote, wishes)
     environment |= started.variables(settings.library, environment.get(b"LD_PRELOAD"))
-    probes = probe_warnings(settings.network, probes_of(remote), kubernetes=KUBERNETES in remote)
-    for warning in probes:
+    network = settings.network.without(started.ready.lacking)
+    probes = probe_warnings(network, probes_of(remote), kubernetes=KUBERNETES in remote)
+    for warning in (*started.ready.warnings, *probes):
         screen.warning(warning)
     screen.summary(
         Summary(
             target=f"{target_name(resolved.target)} ({os.fsdecode(started.ready.target_name)})",
             variables=len(remote) if settings.environment.wanted else None,
             mode=resolved.config.feature.fs.mode,
-            network=settings.network,
+            network=network,
             skipped=program if found.skipped else None,
             log=os.fsdecode(settings.log_path) if settings.log_path else None,
         )

@@ -69,7 +69,7 @@ ALREADY_SO: dict[str, tuple[Any, ...]] = {
     "feature.network.incoming.http_filter": (False,),
     "feature.network.incoming.on_concurrent_steal": ("abort",),
     "feature.magic.auto_mount": (False,),
-    "feature.magic.turbo": (False,),
+    "feature.magic.turbo": (False, True),
     "feature.env.load_from_process": (False,),
     "feature.fs.read_write": ([], ""),
 }

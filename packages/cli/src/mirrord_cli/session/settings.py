@@ -6,7 +6,8 @@ commands/exec.py makes them, launch/ hands them over; both processes are one pro
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 
 class Mode(enum.Enum):
@@ -117,6 +118,15 @@ class NetworkRules:
     hostname: bool = True
     debugger_ports: tuple[tuple[int, int], ...] = ()
     """First and last of ranges that stay on this machine's loopback."""
+
+    def without(self, lacking: Collection[str]) -> NetworkRules:
+        """Return the rules for a target that lacks some of `names`, `outgoing` and `incoming`."""
+        rules = self
+        if "incoming" in lacking:
+            rules = replace(rules, incoming=IncomingRules(mode=IncomingMode.OFF))
+        if "outgoing" in lacking:
+            rules = replace(rules, tcp=False, udp=False, unix_streams=())
+        return replace(rules, names=False) if "names" in lacking else rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True
     """The abstract socket on which the session takes programs that lost their link, without the leading zero byte."""
     warnings: tuple[str, ...] = ()
     """What the user wanted and doesn't get, in whole sentences."""
+    lacking: tuple[str, ...] = ()
+    """The parts of the network that the target can't give, as `NetworkRules.without` takes them."""
 
 
 Message = Progress | Failed | Ready

@@ -43,8 +43,7 @@ def summary_lines(summary: Summary, *, colour: bool) -> list[str]:
         rows |= network_rows(summary.network)
     else:
         rows["skipped"] = (
-            f"{summary.skipped} runs without mirrord, with this machine's files and network; other programs that it"
-            " starts don't"
+            f"{summary.skipped} runs without mirrord, with this machine's files and network (unlike what it starts)"
         )
     if summary.log:
         rows["log"] = summary.log

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrord_cli.session.network.debuggers import BadPorts, find_ports, parse_ports
+from mirrord_cli.session.network.machine import may_be_debuggers
+from mirrord_protocol.layer_values import LayerOperation, LayerRequest, LayerSocket
+from mirrord_protocol.network_messages import encode_layer_address
+from mirrord_protocol.network_values import Address
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,25 @@ def test_variables(name: str, value: str, ports: set[int]) -> None:
 
 def test_a_process_without_arguments() -> None:
     assert find_ports([], {}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("operation", "host", "flags", "may"),
+    [
+        (LayerOperation.CONNECT, "127.0.0.1", 0, True),
+        (LayerOperation.CONNECT, "::ffff:127.0.0.1", LayerSocket.IPV6, True),
+        (LayerOperation.CONNECT, "0.0.0.0", 0, True),
+        (LayerOperation.CONNECT, "10.0.0.1", 0, False),
+        (LayerOperation.CONNECT, "127.0.0.1", LayerSocket.UNIX, False),
+        (LayerOperation.LISTEN, "0.0.0.0", 0, True),
+        (LayerOperation.SEND, "127.0.0.1", 0, False),
+    ],
+)
+def test_questions_that_may_be_about_debuggers(operation: LayerOperation, host: str, flags: int, may: bool) -> None:
+    payload = encode_layer_address(Address(ip_address(host).packed, 80))
+
+    assert may_be_debuggers(LayerRequest(operation, flags=flags), payload) is may
+    assert may_be_debuggers(LayerRequest(operation, flags=flags), b"short") is (operation is LayerOperation.LISTEN)
 
 
 words = st.sampled_from(

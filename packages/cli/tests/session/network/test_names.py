@@ -26,7 +26,7 @@ def test_a_name_is_asked_for_and_answered() -> None:
     script = Script()
 
     channel = script.resolve(b"Db.Shop", BOTH | LayerResolve.CANONICAL_NAME | LayerResolve.CONFIGURED_ONLY)
-    assert script.asks[0].request == Resolve(b"db.shop", canonical_name=True, configured_only=True)
+    assert script.asks[0].request == Resolve(b"Db.Shop", canonical_name=True, configured_only=True)
     script.tell(found("10.0.0.1", "fd00::1", name=b"db-0.shop"))
 
     assert script.reply(channel) == LayerReply(LayerOutcome.DONE, payload=48 + 9, offset=2, length=0)
@@ -52,7 +52,7 @@ def test_answers_hold_for_their_lifetime() -> None:
 
     assert script.get(b"db", found("10.0.0.1", lifetime=1500)) is NameOutcome.FOUND
     script.now = 1.4
-    assert script.get(b"DB") is NameOutcome.FOUND
+    assert script.get(b"db") is NameOutcome.FOUND
     script.now = 1.5
     script.resolve(b"db")
     assert len(script.asks) == 1
@@ -106,7 +106,7 @@ def test_the_oldest_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
 def test_equal_questions_share_a_round_trip() -> None:
     script = Script()
 
-    channels = [script.resolve(b"db"), script.resolve(b"DB")]
+    channels = [script.resolve(b"db"), script.resolve(b"db")]
     other = script.resolve(b"db", LayerResolve.IPV4)
     assert len(script.asks) == 2
     script.tell(found("10.0.0.1", lifetime=0))
@@ -310,7 +310,8 @@ def test_a_remote_filters_names_are_looked_up_there() -> None:
 
 
 def test_a_local_filters_names_are_looked_up_on_both_sides() -> None:
-    script = Script(outgoing_filter=Filter(remote=False, entries=(FilterEntry(name="db"),)))
+    by = Filter(remote=False, entries=(FilterEntry(name="db"),))
+    script = Script(outgoing_filter=by, name_filter=by)
 
     came = names_for(script, "fd00::7", "db")
     again = names_for(script, "fd00::7", "db")
@@ -320,6 +321,25 @@ def test_a_local_filters_names_are_looked_up_on_both_sides() -> None:
     script.refuse(LOST)
 
     assert came == again == [("db",)]
+
+
+def test_names_are_looked_up_here_where_all_are_this_machines() -> None:
+    script = Script(names=False, outgoing_filter=Filter(remote=True, entries=(FilterEntry(name="db"),)))
+
+    came = names_for(script, "10.0.0.1", "db")
+    assert script.asks == []
+    script.tell_here("10.0.0.2")
+
+    assert came == [()]
+
+
+def test_an_addresss_own_name_comes_after_those_that_programs_use() -> None:
+    script = Script()
+    script.get(b"db", found("10.0.0.1"))
+    script.ask(LayerOperation.REVERSE, encode_layer_address(at("10.0.0.1")))
+    script.tell(Resolved(outcome=NameOutcome.FOUND, name=b"ip-10-0-0-1"))
+
+    assert script.names.known_names(at("10.0.0.1")) == ("ip-10-0-0-1", "db")
 
 
 def test_where_a_local_connection_goes_whose_address_is_the_targets() -> None:

@@ -94,6 +94,23 @@ def test_debuggers_ports_are_this_machines_on_loopback_only() -> None:
     assert found.outgoing("tcp", at("10.0.0.1", 5678))
 
 
+def test_debuggers_that_are_found_later() -> None:
+    found = decisions(debugger_ports=((5678, 5678),))
+
+    assert [found.add_debugger(port) for port in (5678, 9229, 9229)] == [False, True, False]
+    assert found.outgoing("tcp", at("127.0.0.1", 9229)) is None
+    assert found.incoming(at("127.0.0.1", 9229)) is None
+    assert found.outgoing("tcp", at("127.0.0.1", 9230))
+
+
+def test_other_rules_take_the_place_of_the_first() -> None:
+    found = decisions(unix_streams=("x",))
+    found.rules = NetworkRules(incoming=IncomingRules(ports=(80,)))
+
+    assert not found.unix(b"/x")
+    assert found.incoming(at("0.0.0.0", 81)) is None
+
+
 # ---------------------------------------------------------------------------------------------- the filter
 
 
@@ -141,8 +158,7 @@ def test_names_are_wanted_only_where_they_decide() -> None:
     assert found.names_to_know("udp", at("1.1.1.1", 1)) == ("a", "b", "c")
     assert found.names_to_know("tcp", at("10.1.1.1", 80)) == ()
     assert decisions().names_to_know("tcp", at("1.1.1.1", 80)) == ()
-    assert not found.names_are_remote
-    assert decisions().names_are_remote
+    assert filtered(entry(name="localhost")).names_to_know("tcp", at("1.1.1.1", 80)) == ()
 
 
 def test_an_entry_without_a_port_has_all_and_an_empty_one_everything() -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import trio
 
-from mirrord_protocol.connection import Action, Answered, Came, ChangedReceived, DataReceived, Over, Welcomed
+from mirrord_protocol.actions import Action, Answered, Came, ChangedReceived, DataReceived, Over, Welcomed
 from mirrord_protocol.connections import Carrier, Connection, DatagramStream, own
 from mirrord_protocol.driver import Driver
 from mirrord_protocol.failure import ConnectionLost, RemoteError

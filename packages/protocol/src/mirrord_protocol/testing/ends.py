@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from mirrord_protocol.actions import Action
 from mirrord_protocol.agent_end import AgentEnd
-from mirrord_protocol.connection import ACK, Action, Connection
+from mirrord_protocol.connection import ACK, Connection
 from mirrord_protocol.framing import Frame, FrameReader, Kind, Lane, encode_frame
 from mirrord_protocol.messages import decode_message, encode_message
 from mirrord_protocol.session_end import SessionEnd

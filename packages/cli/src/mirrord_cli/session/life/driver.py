@@ -20,6 +20,7 @@ from mirrord_cli.session.agent.driver import meet_agent
 from mirrord_cli.session.failed import SessionFailed
 from mirrord_cli.session.link.driver import hung_up
 from mirrord_cli.session.log import Log
+from mirrord_cli.session.network.lacking import lacking
 from mirrord_cli.session.performer.driver import Performer
 from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.starting.driver import StartedAgent
@@ -83,6 +84,7 @@ async def _tell_ready(teller: _Teller, session: Performer, client: Client, name:
         target_pid=session.settings.target.pid,
         socket_name=name,
         warnings=session.warnings,
+        lacking=lacking(welcome),
     )
     table = session.memory.hand_out()
     teller.starting.cancel()

@@ -7,7 +7,6 @@ debugger's port says enough.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -189,6 +188,8 @@ def _ports_within(text: str) -> Iterator[str]:
     yield from LOOPBACK_PORT.findall(text)
     if start < 0:
         return
+    import json
+
     try:
         found = json.loads(text[start:])
     except (ValueError, RecursionError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mirrord_cli.session.failed import SessionFailed
-from mirrord_cli.session.settings import IncomingMode, IncomingRules, NetworkRules
+from mirrord_cli.session.settings import IncomingMode, NetworkRules
 from mirrord_protocol.values import Capability, Failure, FailureKind, Welcome
 
 OLD = Failure(FailureKind.UNSUPPORTED, None, "the agent is too old for it")
+
+PARTS = {"names": Capability.NAMES, "outgoing": Capability.OUTGOING, "incoming": Capability.INCOMING}
 
 
 def settle(wanted: NetworkRules, welcome: Welcome) -> tuple[NetworkRules, tuple[str, ...]]:
@@ -17,28 +17,30 @@ def settle(wanted: NetworkRules, welcome: Welcome) -> tuple[NetworkRules, tuple[
     Raises:
         SessionFailed: The user asked for connections that come, and the target can't give them.
     """
-    rules, warnings = wanted, list[str]()
+    warnings = list[str]()
     incoming = wanted.incoming
     if incoming.mode is not IncomingMode.OFF and (why := _why(welcome, Capability.INCOMING)):
         if incoming.required:
             text = f"Connections that come to the target can't be had: {_plain(why)}."
             raise SessionFailed(_category(why), text, _step(why))
-        rules = replace(rules, incoming=IncomingRules(mode=IncomingMode.OFF))
         warnings.append(f"Connections that come to the target stay there: {_plain(why)}.")
-    if (rules.tcp or rules.udp or rules.unix_streams) and (why := _why(welcome, Capability.OUTGOING)):
-        rules = replace(rules, tcp=False, udp=False, unix_streams=())
+    if (wanted.tcp or wanted.udp or wanted.unix_streams) and (why := _why(welcome, Capability.OUTGOING)):
         warnings.append(f"Connections of the program leave from this machine: {_plain(why)}.")
-    if rules.names and (why := _why(welcome, Capability.NAMES)):
-        rules = replace(rules, names=False)
+    if wanted.names and (why := _why(welcome, Capability.NAMES)):
         warnings.append(f"Names are resolved on this machine: {_plain(why)}.")
-    return rules, tuple(warnings)
+    return wanted.without(lacking(welcome)), tuple(warnings)
+
+
+def lacking(welcome: Welcome) -> tuple[str, ...]:
+    """Return the parts of the network that a target can't give, as `NetworkRules.without` takes them."""
+    return tuple(part for part, capability in PARTS.items() if _why(welcome, capability))
 
 
 def _why(welcome: Welcome, capability: Capability) -> Failure | None:
     """Return why the target can't give something; None if it can."""
-    for lacking in welcome.lacking:
-        if lacking.capability == capability:
-            return lacking.reason
+    for each in welcome.lacking:
+        if each.capability == capability:
+            return each.reason
     return None if welcome.capabilities & capability else OLD
 
 

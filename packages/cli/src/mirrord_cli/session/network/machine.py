@@ -7,7 +7,7 @@ which has the table of its states. Events are methods of those four; `lost` is f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from mirrord_cli.session.actions import Action, Answer
@@ -80,6 +80,12 @@ class Network:
         self._table.set_network(network_flags(rules))
         for first, last in rules.debugger_ports:
             for port in range(max(first, 1), min(last, 0xFFFF) + 1):
+                self._ports.add_own(port)
+
+    def found_debuggers(self, ports: Iterable[int]) -> None:
+        """Note ports of debuggers that a program was started with: on loopback they are this machine's."""
+        for port in ports:
+            if self._decisions.add_debugger(port):
                 self._ports.add_own(port)
 
     def lost(self) -> None:
@@ -209,3 +215,16 @@ class Network:
 
     def _answer(self, channel: int, reply: LayerReply, payload: bytes = b"") -> None:
         self._actions.append(Answer(channel, reply, payload))
+
+
+def may_be_debuggers(request: LayerRequest, payload: bytes) -> bool:
+    """Whether a question may be about a debugger's port, so that it matters what its process was started with."""
+    if request.operation is LayerOperation.LISTEN:
+        return True
+    if request.operation is not LayerOperation.CONNECT or request.flags & LayerSocket.UNIX:
+        return False
+    addresses = read_addresses(payload, 1)
+    if addresses is None or is_nowhere(addresses[0]):
+        return False
+    host = plain(addresses[0]).host
+    return is_loopback(host) or not any(host)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from mirrord_cli.session.actions import Action, Answer, AskHere
@@ -166,9 +167,8 @@ class Names:
 
     # ------------------------------------------------------------------------------------------ the target's answers
 
-    def _look_up(self, asked: Resolve | Reverse, then: Callable[[Resolved], None]) -> None:
-        """Call `then` with the target's answer, remembered or asked for."""
-        key = replace(asked, name=asked.name.lower()) if isinstance(asked, Resolve) else asked
+    def _look_up(self, key: Resolve | Reverse, then: Callable[[Resolved], None]) -> None:
+        """Call `then` with the target's answer, remembered or asked for; canonical names keep the case asked in."""
         known = self._known.get(key)
         if known and known.until > self._clock() and not self._questions.lost:
             self._known.move_to_end(key)
@@ -206,12 +206,15 @@ class Names:
         else:
             addresses = [address.host for address in resolved.addresses]
             given = [*resolved.aliases, resolved.name, key.name]
+        plain = dict.fromkeys(filter(None, (plain_name(_text(one)) for one in given)))
         for host in addresses:
-            names = self._names.setdefault(host, {})
+            before = self._names.get(host, {})
+            if isinstance(key, Reverse):  # a name that the program used says more
+                names = plain | before
+            else:
+                names = {name: None for name in before if name not in plain} | plain
+            self._names[host] = names
             self._names.move_to_end(host)
-            for name in filter(None, (plain_name(_text(one)) for one in given)):
-                names.pop(name, None)
-                names[name] = None
             while len(names) > MOST_NAMES:
                 del names[next(iter(names))]
         while len(self._names) > MOST:
@@ -226,13 +229,17 @@ class Names:
     def find_names(self, address: Address, wanted: Iterable[str], then: Callable[[tuple[str, ...]], None]) -> None:
         """Call `then` with the known names of an address, having found out which of `wanted` lead to it.
 
-        What the filter sends to the target is looked up there; what it keeps local is looked up on both sides.
+        A name is looked up where the program would be answered for it. One that is this machine's is looked up in the
+        target too: the program may have asked the target's servers itself.
         """
         known = self.known_names(address)
         host = plain_host(address.host)
+        family = Families.IPV4 if len(host) == 4 else Families.IPV6
         found = dict.fromkeys(known)
         missing = [name for name in wanted if name not in found]
-        left = len(missing) * (1 if self._decisions.names_are_remote else 2)
+        here = [name for name in missing if not self._decisions.name(name)]
+        there = missing if self._decisions.rules.names else []
+        left = len(here) + len(there)
         if not left:
             then(known)
             return
@@ -245,14 +252,11 @@ class Names:
             if not left:
                 then(tuple(found))
 
-        family = Families.IPV4 if len(host) == 4 else Families.IPV6
-        for name in missing:
-            self._look_up(
-                Resolve(name.encode(errors="surrogateescape"), family),
-                lambda resolved, name=name: came(name, (each.host for each in resolved.addresses)),  # type: ignore[misc]
-            )
-            if not self._decisions.names_are_remote:
-                self.look_up_here(name, lambda hosts, name=name: came(name, hosts))  # type: ignore[misc]
+        for name in here:
+            self.look_up_here(name, partial(came, name))
+        for name in there:
+            asked = Resolve(name.encode(errors="surrogateescape"), family)
+            self._look_up(asked, lambda told, name=name: came(name, (each.host for each in told.addresses)))  # type: ignore[misc]
 
     def find_here(self, address: Address, then: Callable[[Address | None], None]) -> None:
         """Call `then` with where a connection that stays on this machine goes, if not to `address` itself.

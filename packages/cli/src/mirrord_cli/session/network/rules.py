@@ -23,7 +23,17 @@ class NetworkDecisions:
     """A user's rules, ready to decide."""
 
     def __init__(self, rules: NetworkRules) -> None:
+        self._debuggers: set[int] = set()
         self.rules = rules
+
+    @property
+    def rules(self) -> NetworkRules:
+        """What is gone by; others may take their place before anything was decided."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: NetworkRules) -> None:
+        self._rules = rules
         self._unix = tuple(_compile(pattern).search for pattern in rules.unix_streams)
         incoming = rules.incoming
         self._target_ports = dict(incoming.port_mapping)
@@ -67,12 +77,7 @@ class NetworkDecisions:
         entries = [entry for entry in found.entries if _fits(entry, protocol, address.port)]
         if any(not entry.name and _contains(entry.network, host) for entry in entries):
             return ()  # that decides already
-        return tuple(dict.fromkeys(entry.name for entry in entries if entry.name))
-
-    @property
-    def names_are_remote(self) -> bool:
-        """Whether what the outgoing filter names is the target's."""
-        return self.rules.outgoing_filter is None or self.rules.outgoing_filter.remote
+        return tuple(dict.fromkeys(entry.name for entry in entries if entry.name not in {"", LOCALHOST}))
 
     def unix(self, path: bytes) -> bool:
         """Whether a Unix stream is the target's: a path, or NUL and an abstract name."""
@@ -101,8 +106,15 @@ class NetworkDecisions:
         return self._bound_ports.get(port)
 
     def is_debuggers(self, port: int) -> bool:
-        """Whether the user, or the program's command line, said that a debugger has this port of loopback."""
-        return any(first <= port <= last for first, last in self.rules.debugger_ports)
+        """Whether the user, or a program's command line, said that a debugger has this port of loopback."""
+        return port in self._debuggers or any(first <= port <= last for first, last in self.rules.debugger_ports)
+
+    def add_debugger(self, port: int) -> bool:
+        """Note that a debugger has a port of loopback; whether that is news."""
+        if self.is_debuggers(port):
+            return False
+        self._debuggers.add(port)
+        return True
 
     # ------------------------------------------------------------------------------------------ names
 

@@ -42,7 +42,9 @@ from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.network.driver import Sockets
 from mirrord_cli.session.network.lacking import settle
+from mirrord_cli.session.network.machine import may_be_debuggers
 from mirrord_cli.session.network.naming.driver import Naming
+from mirrord_cli.session.network.processes.driver import Processes
 from mirrord_cli.session.prefixes import derive_prefixes
 from mirrord_cli.session.publishing.driver import SharedMemory
 from mirrord_cli.session.rules import Rules
@@ -79,6 +81,7 @@ class Performer:
         self._queue: deque[Action] = deque()
         self._performing = False
         self._stack = ExitStack()
+        self._processes = Processes()
         self.warnings: tuple[str, ...] = ()
         """What the user wanted and doesn't get."""
         self._do: dict[type[Action], Callable[[Any], None]] = {
@@ -185,6 +188,8 @@ class Performer:
     # ------------------------------------------------------------------------------------------ events
 
     def _asked(self, channel: int, request: LayerRequest, payload: bytes) -> None:
+        if may_be_debuggers(request, payload) and (ports := self._processes.new_ports(request.process)):
+            self.perform(self._machine.noted(self._machine.network.found_debuggers, ports))
         self.perform(self._machine.asked(channel, request, payload, trio.current_time()))
 
     def _vanished(self, stand_in: int) -> None:

@@ -1,6 +1,7 @@
 """Reads what processes were started with, for the ports of their debuggers; what those are is decided in ../debuggers.py.
 
-Programs have children that the command line never saw, and debuggers start some of them.
+Programs have children that the command line never saw, and debuggers start some of them. One in a PID namespace of its
+own tells a number that is somebody else's here: then that one is looked at, for nothing.
 """
 
 from __future__ import annotations
