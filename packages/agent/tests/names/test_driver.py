@@ -100,6 +100,9 @@ def test_order(remote: Remote) -> None:
     remote.ask(addresses="add")
     remote.compare(every("many.shop.test", "www.shop.test"))
     remote.compare([("many.shop.test", families, False, True) for families in (IPV4, IPV6, BOTH)])
+    remote.put(gai_conf="precedence ::ffff:0:0/96 100\n")
+    remote.compare(every("many.shop.test", "www.shop.test"))
+    remote.put()
     remote.ask(addresses="delete")
     remote.compare([("many.shop.test", families, False, True) for families in (IPV4, IPV6, BOTH)])
 

@@ -298,7 +298,8 @@ class Carrier:
 
     def _keep(self, channel: C) -> C:
         self._channels[channel.id] = channel
-        if channel.closed_before:
+        # The session learns of an id and of its end in one go where both came together: the end is told next.
+        if channel.closed_before and isinstance(self._end, AgentEnd):
             channel.end(RESET)
         return channel
 

@@ -142,7 +142,9 @@ class Session:
             case Came(id_, incoming):
                 call = self._calls[incoming.subscription]
                 assert call.accept is not None
-                call.accept(self.carrier.connection(id_, incoming.local, incoming.peer))
+                connection = self.carrier.connection(id_, incoming.local, incoming.peer)
+                connection.mute = not incoming.credit  # its record may be gone: it may have ended already
+                call.accept(connection)
                 return
             case _:
                 self._act_for_all(action)
