@@ -236,7 +236,15 @@ class AgentService:
             await self._workers.run(load_names)
             from mirrord_agent.names.driver import Names
 
-            self._names = Names(self._files, self._workers, self._sockets, self._target.hostname)
+            target = self._target
+            data = await self._workers.run(lambda: target_driver.environment(target))
+            self._names = Names(
+                self._files,
+                self._workers,
+                self._sockets,
+                hostname=target.hostname,
+                variables=dict(env.parse(data)),
+            )
         return self._names
 
     async def _either(
