@@ -111,7 +111,7 @@ class Runner:
 
     def copy(self, program: Path) -> str:
         """Copy a program into the run's folder, for runtimes that look at each folder above it; its path."""
-        return shutil.copy(program, self.folder)
+        return str(shutil.copy(program, self.folder))
 
     def leftovers(self) -> list[str]:
         """What is still there of all runs: processes that don't end, and their sockets."""

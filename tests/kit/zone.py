@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dns.flags
 import dns.message
 import dns.name
@@ -96,7 +98,7 @@ def answer(question: dns.message.Message) -> dns.message.Message:
 
 def to_wire(message: dns.message.Message) -> bytes:
     """A message as bytes, its records in the order of this file: dnspython's own shuffles them."""
-    made = dns.renderer.Renderer(message.id, message.flags)
+    made: Any = dns.renderer.Renderer(message.id, message.flags)  # type: ignore[no-untyped-call]
     made.add_question(message.question[0].name, message.question[0].rdtype)
     for section in (dns.renderer.ANSWER, dns.renderer.AUTHORITY):
         for records in message.sections[section]:
