@@ -7,9 +7,10 @@ import os
 import socket
 
 import pytest
+import trio
 
 from mirrord_agent.kernel.layouts import SOCKET_MARK
-from mirrord_agent.sockets.driver import Sockets, family_of, from_system, to_system
+from mirrord_agent.sockets.driver import Sockets, family_of, from_system, reach, to_system
 from mirrord_protocol.network_values import NOWHERE, Address, UnixAddress
 
 V4 = Address(bytes([127, 0, 0, 1]), 80)
@@ -30,6 +31,18 @@ def test_a_mark() -> None:
         with Sockets(marked=True).open(family, socket.SOCK_STREAM) as made:
             mark = made.getsockopt(socket.SOL_SOCKET, socket.SO_MARK)
             assert mark == (0 if family == socket.AF_UNIX else SOCKET_MARK)
+
+
+def test_reaching_and_not_reaching() -> None:
+    async def block() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            to = listener.getsockname()
+            for expected in (0, errno.ECONNREFUSED):
+                with Sockets(marked=False).open(socket.AF_INET, socket.SOCK_STREAM) as made:
+                    assert await reach(made, to) == expected
+                listener.close()
+
+    trio.run(block)
 
 
 def test_a_family_that_is_none() -> None:

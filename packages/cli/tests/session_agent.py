@@ -5,12 +5,13 @@ The agent's target is reached on loopback: which address there stands for one of
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,6 @@ from mirrord_protocol.client import open_client
 from mirrord_protocol.connections import Connection, DatagramStream
 from mirrord_protocol.layer_values import LayerOperation, LayerSocket
 from mirrord_protocol.network_values import (
-    NOWHERE,
     Address,
     Connect,
     Datagrams,
@@ -77,6 +77,8 @@ class Agent:
             case Connect(to):
                 await self._connect(to, reply)
             case Datagrams(to):
+                if isinstance(place := self.places.get(to), int):
+                    raise OSError(place, os.strerror(place))
                 stream = reply.open_datagrams(LOCAL, to)
                 self.streams.append(stream)
                 stream.pour_into(lambda address, data: self.datagrams.append((address, bytes(data))))
@@ -98,7 +100,7 @@ class Agent:
             except trio.Cancelled:
                 self.cancelled.append(to)
                 raise
-        place = self.places[to]
+        place = self.places.get(to, errno.ENETUNREACH)
         if isinstance(place, int):
             raise OSError(place, os.strerror(place))
         unix = isinstance(to, UnixAddress)
@@ -126,8 +128,12 @@ class Program:
         """Ends the agent."""
         self.bits = Bits(memoryview(session.memory.map))
 
+    async def begin(self, operation: LayerOperation, payload: bytes = b"", **rest: Any) -> socket.socket:
+        """Ask; the channel on which the answer will come."""
+        return await self.wait(partial(begin, self.link, operation, payload, **rest))
+
     async def ask(self, operation: LayerOperation, payload: bytes = b"", **rest: Any) -> Got:
-        got = await self.wait(finish, begin(self.link, operation, payload, **rest))
+        got = await self.wait(finish, await self.begin(operation, payload, **rest))
         assert got is not None
         return got
 
@@ -220,15 +226,29 @@ async def program(
 ) -> AsyncIterator[Program]:
     """A session with a scripted agent, in this task's nursery; no descriptor may be left of it."""
     before = descriptors()
-    agent = Agent(**welcome)
-    settings = settings_for(os.getpid(), folder, network=rules or NetworkRules())
-    log = Log(None)
-    session = Performer(settings, limit, log)
-    session.prepare()
-    link, inherited = channel_pair()
-    back = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-    back.bind(f"\0mirrord-test-{os.urandom(8).hex()}")
-    back.listen()
+    with ExitStack() as stack:
+        stack.callback(gc.unfreeze)  # which a session never does: it has its process for itself
+        log = Log(None)
+        stack.callback(log.close)
+        settings = settings_for(os.getpid(), folder, network=rules or NetworkRules())
+        session = Performer(settings, limit, log)
+        stack.callback(session.close)
+        session.prepare()
+        link, inherited = map(stack.enter_context, channel_pair())
+        back = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK))
+        back.bind(f"\0mirrord-test-{os.urandom(8).hex()}")
+        back.listen()
+        async with _serve(session, inherited, back, Agent(**welcome)) as (agent, cut):
+            running = Program(session, link, agent, cut)
+            stack.callback(running.bits.close)
+            yield running
+    assert set(descriptors()) <= set(before), set(descriptors()) - set(before)
+
+
+@asynccontextmanager
+async def _serve(
+    session: Performer, inherited: socket.socket, back: socket.socket, agent: Agent
+) -> AsyncIterator[tuple[Agent, Callable[[], Awaitable[None]]]]:
     ends = trio.socket.socketpair()
     ready = trio.Event()
 
@@ -242,23 +262,12 @@ async def program(
         await until(lambda: session._machine.is_lost)
 
     serving = partial(serve, trio.SocketStream(ends[1]), token_digest=hashlib.sha256(TOKEN).digest(), service=agent)
-    with link, back:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(serving)
-            async with open_client(trio.SocketStream(ends[0]), Hello(TOKEN)) as client, trio.open_nursery() as inner:
-                inner.start_soon(session.serve, client, inherited, back, tell_ready)
-                await ready.wait()
-                with trio.fail_after(30):
-                    running = Program(session, link, agent, cut)
-                    yield running
-                    running.bits.close()
-                inner.cancel_scope.cancel()
-            nursery.cancel_scope.cancel()
-    session.close()
-    inherited.close()
-    log.close()
-    gc.unfreeze()  # which a session never does: it has its process for itself
-    assert set(descriptors()) <= set(before), set(descriptors()) - set(before)
-
-
-__all__ = ["NOWHERE", "Agent", "Program", "program"]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serving)
+        async with open_client(trio.SocketStream(ends[0]), Hello(TOKEN)) as client, trio.open_nursery() as inner:
+            inner.start_soon(session.serve, client, inherited, back, tell_ready)
+            await ready.wait()
+            with trio.fail_after(30):
+                yield agent, cut
+            inner.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()

@@ -38,6 +38,8 @@ def unpacked(payload: bytes) -> tuple[str, ...]:
 
 def shown(address: Address) -> str:
     """An address as the C library writes it; Python's own way of writing IPv4 in IPv6 differs between its versions."""
+    if not address.host:
+        return ""
     if len(address.host) == 4:
         return f"{socket.inet_ntop(socket.AF_INET, address.host)}:{address.port}"
     return f"[{socket.inet_ntop(socket.AF_INET6, address.host)}]:{address.port}"

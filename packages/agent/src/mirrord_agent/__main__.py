@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import socket
+import struct
 import sys
 from types import TracebackType
 
 from mirrord_agent import __version__, options
+from mirrord_agent.incoming.machine import owner_text
 from mirrord_agent.log import Log
 from mirrord_agent.target.driver import HeldTarget, hold
 from mirrord_agent.target.machine import TargetRefused
@@ -38,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"mirrord-agent: descriptor {chosen.connected_fd} is no connected Unix stream socket", file=sys.stderr)
         return 2
 
+    owner = _owner(connection)
+
     import trio
 
     from mirrord_agent import server
@@ -56,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     async def serve() -> None:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
         _tell_ready(chosen.target_pid, served=isinstance(target, HeldTarget))
-        failure = await server.run(stream, chosen.token_digest, target, log)
+        failure = await server.run(stream, chosen.token_digest, target, log, owner)
         if isinstance(target, TargetRefused):  # after the session has heard of it: the first line takes a while
             log("warning", "the target can't be served", reason=str(target))
         log("info", "the session has ended", kind=failure.kind.name.lower(), reason=failure.text)
@@ -76,6 +81,16 @@ def _connection(fd: int) -> socket.socket | None:
         return None
     right = connection.family == socket.AF_UNIX and connection.type == socket.SOCK_STREAM
     return connection if right else None
+
+
+def _owner(connection: socket.socket) -> str:
+    """Return whose session this is, before we are somebody else, elsewhere: for those who find a port taken."""
+    process, user, _ = struct.unpack("iii", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        name = f"user {user}"
+    return owner_text(name, os.uname().nodename, process)
 
 
 def _tell_ready(pid: int, *, served: bool) -> None:

@@ -15,7 +15,8 @@ LEVELS = ("debug", "info", "warning", "error")
 DIGEST_SIZE = 32
 DESCRIPTION = """\
 The process of mirrord that acts beside the target: it reads the target's environment and opens the target's files,
-confined to the target's root and with no more rights than the target's user has.
+confined to the target's root and with no more rights over files than the target's user has; it finds names as the
+target would, and connects from the target's network.
 
 A session starts it, over a connected Unix socket that it inherits, and it ends with that session or with the target.
 It does nothing for a session that doesn't show the token whose SHA-256 was given here.

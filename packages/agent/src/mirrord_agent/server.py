@@ -9,6 +9,7 @@ import errno
 import resource
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
@@ -20,6 +21,7 @@ from mirrord_agent.files.machine import Handles, check_range, handle_limit
 from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.walk.machine import os_error
 from mirrord_agent.files.watches.driver import Watches
+from mirrord_agent.incoming.driver import Incoming
 from mirrord_agent.log import Log
 from mirrord_agent.outgoing.datagrams.driver import carry
 from mirrord_agent.outgoing.driver import Outgoing
@@ -73,18 +75,23 @@ def load_names() -> None:
     load()
 
 
-async def run(stream: trio.abc.Stream, token_digest: bytes, target: HeldTarget | TargetRefused, log: Log) -> Failure:
-    """Serve one session to its end, or to the target's."""
+async def run(
+    stream: trio.abc.Stream,
+    token_digest: bytes,
+    target: HeldTarget | TargetRefused,
+    log: Log,
+    owner: str = "another session",
+) -> Failure:
+    """Serve one session to its end, or to the target's. `owner` is how other sessions are told of this one."""
     if isinstance(target, TargetRefused):
         return await serve(stream, token_digest=token_digest, service=RefusingService(target.failure))
-    service = AgentService(target, log)
-    try:
+    with ExitStack() as stack:
         async with trio.open_nursery() as nursery:
+            service = AgentService(target, log, Incoming(nursery, log, owner) if target.rules is None else None)
+            stack.callback(service.close)  # when all connections have ended: their resets need its rules
             nursery.start_soon(service.pass_on_changes)
             failure = await serve(stream, token_digest=token_digest, service=service, until=service.wait_target_ended)
             nursery.cancel_scope.cancel()
-    finally:
-        service.close()
     return failure
 
 
@@ -110,9 +117,10 @@ class RefusingService:
 class AgentService:
     """One target's environment, files and network."""
 
-    def __init__(self, target: HeldTarget, log: Log) -> None:
+    def __init__(self, target: HeldTarget, log: Log, incoming: Incoming | None) -> None:
         self._target = target
         self._log = log
+        self._incoming = incoming
         paths = Paths(target.root, process_ids=target.process_ids, start=target.start, outside_root=target.outside_root)
         self._watches = Watches()
         self._files = Files(paths, self._watches)
@@ -120,7 +128,7 @@ class AgentService:
         self._watched: dict[int, Reply] = {}
         self._workers = Workers()
         self._streams = Workers(STREAMS)
-        self._lacking = lacking(target)
+        self._lacking = lacking(target, incoming)
         self._sockets = Sockets(marked=target.rules is None)
         self._names: Names | None = None
         self._outgoing = Outgoing(paths, self._workers, self._sockets)
@@ -151,6 +159,8 @@ class AgentService:
     def close(self) -> None:
         """Let go of what isn't the session's: its handles are closed by then."""
         self._watches.close()
+        if self._incoming:
+            self._incoming.close()
 
     # ------------------------------------------------------------------------------------------ tasks
 
@@ -216,6 +226,9 @@ class AgentService:
                 await self._outgoing.connect(request, reply)
             case Datagrams():
                 await carry(request, reply, self._sockets)
+            case Subscribe():
+                assert self._incoming
+                await self._incoming.serve(request, reply)
 
     async def _find_names(self) -> Names:
         """Return what finds names, loaded with the first one: many sessions want none."""
@@ -223,7 +236,15 @@ class AgentService:
             await self._workers.run(load_names)
             from mirrord_agent.names.driver import Names
 
-            self._names = Names(self._files, self._workers, self._sockets, self._target.hostname)
+            target = self._target
+            data = await self._workers.run(lambda: target_driver.environment(target))
+            self._names = Names(
+                self._files,
+                self._workers,
+                self._sockets,
+                hostname=target.hostname,
+                variables=dict(env.parse(data)),
+            )
         return self._names
 
     async def _either(
@@ -337,12 +358,12 @@ async def _wait_readable(file: OpenFile) -> None:
             raise os_error(errno.EAGAIN) from None
 
 
-def lacking(target: HeldTarget) -> dict[Capability, Failure]:
+def lacking(target: HeldTarget, incoming: Incoming | None) -> dict[Capability, Failure]:
     """Return what we can't do for a target, and why."""
     reasons = {
         Capability.NAMES: target.network,
         Capability.OUTGOING: target.network,
-        Capability.INCOMING: target.rules,
+        Capability.INCOMING: incoming.lacking() if incoming else target.rules,
     }
     return {capability: reason for capability, reason in reasons.items() if reason}
 

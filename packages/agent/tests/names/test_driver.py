@@ -75,6 +75,13 @@ def test_search_lists(remote: Remote) -> None:
         remote.compare(questions)
 
 
+def test_variables_of_the_target() -> None:
+    with start(LOCALDOMAIN="two.test  shop.test", RES_OPTIONS="ndots:2 timeout:1 nonsense") as remote:
+        remote.put(resolv_conf="nameserver 127.0.0.1\nsearch nothing.test\noptions ndots:0\n")
+        remote.compare(every("twice", "deep.er", "single", "nothing"))
+        assert remote.resolve("twice", IPV4)["addresses"] == ["10.7.0.22"]
+
+
 def test_numbers(remote: Remote) -> None:
     remote.compare(
         every(
@@ -100,6 +107,9 @@ def test_order(remote: Remote) -> None:
     remote.ask(addresses="add")
     remote.compare(every("many.shop.test", "www.shop.test"))
     remote.compare([("many.shop.test", families, False, True) for families in (IPV4, IPV6, BOTH)])
+    remote.put(gai_conf="precedence ::ffff:0:0/96 100\n")
+    remote.compare(every("many.shop.test", "www.shop.test"))
+    remote.put()
     remote.ask(addresses="delete")
     remote.compare([("many.shop.test", families, False, True) for families in (IPV4, IPV6, BOTH)])
 
@@ -271,4 +281,5 @@ def test_questions_that_are_none(remote: Remote) -> None:
 
 def test_names_that_nobody_can_have(remote: Remote) -> None:
     remote.compare(every("a" * 64 + ".shop.test", "a..shop.test", ".", "", ".shop.test", ("a" * 50 + ".") * 6))
-    assert remote.resolve("www\0.shop.test")["outcome"] == "NO_NAME"
+    for name in ("www\0.shop.test", "9" * 5000, "fe80::1%" + "9" * 5000, "fe80::1%a\0b", "1.2.3.4\0"):
+        assert remote.resolve(name)["outcome"] == "NO_NAME", name

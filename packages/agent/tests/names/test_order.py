@@ -9,7 +9,14 @@ import struct
 import pytest
 
 from mirrord_agent.names.order.driver import interfaces, sources
-from mirrord_agent.names.order.machine import Interface, configured, parse_interfaces, sort
+from mirrord_agent.names.order.machine import (
+    DEFAULT_TABLES,
+    Interface,
+    configured,
+    parse_interfaces,
+    parse_tables,
+    sort,
+)
 from mirrord_agent.sockets.driver import Sockets
 from mirrord_protocol.network_values import Families
 
@@ -57,6 +64,26 @@ def test_rule_3_sources_that_are_not_deprecated() -> None:
     own = [Interface(host("2001:db8::2"), 64, deprecated=True), Interface(host("2001:db9::2"), 64)]
     known = {host("2001:db8::1"): host("2001:db8::2"), host("2001:db9::1"): host("2001:db9::2")}
     assert sort(list(known), known, own) == [host("2001:db9::1"), host("2001:db8::1")]
+
+
+def test_what_gai_conf_changes() -> None:
+    text = b"# IPv4 first\nprecedence ::ffff:0:0/96  100\nlabel ::1/128 0 # more\nlabel fd00:1::/32 9\nlabel 2001:db8:: 5\n"
+    tables = parse_tables(text)
+    assert tables.precedences == ((host("::ffff:0:0"), 96, 100),)
+    assert tables.labels == ((host("::1"), 128, 0), (host("fd00:1::"), 32, 9), (host("2001:db8::"), 128, 5))
+    pair = [host("2001:db8::1"), host("10.0.0.1")]
+    known = {pair[0]: host("2001:db8::2"), pair[1]: host("10.0.0.2")}
+    assert sort(pair, known, []) == pair
+    assert sort(pair, known, [], parse_tables(b"precedence ::ffff:0:0/96 100\n")) == pair[::-1]
+    for nonsense in (
+        b"",
+        b"reload yes\n",
+        b"label x 1\n",
+        b"label ::1/129 1\n",
+        b"label ::1/x 1\nprecedence ::1\n",
+        b"label ::1 -1\n",
+    ):
+        assert parse_tables(nonsense) == DEFAULT_TABLES
 
 
 def test_families_with_addresses() -> None:

@@ -116,7 +116,11 @@ def test_what_icmp_says_ends_a_connected_socket_alone(tmp_path: Path) -> None:
             for address in (nobody, Address(LOOPBACK6, 1), NOWHERE, Address(bytes([255] * 4), 1)):
                 stream.send(address, b"lost")
             stream.send(Address(LOOPBACK4, port_of(peer)), b"x" * 65507)
-            assert len((await peer.recvfrom(65536))[0]) == 65507
+            data, sender = await peer.recvfrom(65536)
+            assert len(data) == 65507
+            received = Received(stream)
+            await peer.sendto(data, sender)
+            assert (await received.next())[1] == data
             stream.close()
 
     run(block, tmp_path)

@@ -25,7 +25,7 @@ MOST_PIECES = 1000
 """The kernel takes no more at once."""
 PATIENCE = 1.0
 """Seconds without progress after which what a reset overtook is given up."""
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger
+_RESET_ON_CLOSE, _DELIVER_ON_CLOSE = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # struct linger
 
 
 async def relay(socket: trio.socket.SocketType, connection: Connection) -> None:
@@ -52,6 +52,7 @@ class _Relay:
     async def run(self) -> None:
         if self._socket.family != sockets.AF_UNIX:
             self._socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        self._linger(_RESET_ON_CLOSE)  # if this process is killed too: half of a stream mustn't look like all of it
         connection = self._connection
         complete = False
         try:
@@ -62,9 +63,10 @@ class _Relay:
                 await self._finished.wait()
             complete = not self._failed and connection.failure is None
         finally:
-            if not complete:
+            if complete:
+                self._linger(_DELIVER_ON_CLOSE)
+            else:
                 connection.reset()
-                self._reset_on_close()
             self._socket.close()
 
     # ------------------------------------------------------------------------------------------ socket to connection
@@ -178,10 +180,10 @@ class _Relay:
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
-    def _reset_on_close(self) -> None:
+    def _linger(self, what: bytes) -> None:
         if self._socket.family != sockets.AF_UNIX:
             try:
-                self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _RESET_ON_CLOSE)
+                self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, what)
             except OSError:
                 return  # it is reset already
 

@@ -11,7 +11,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import trio
@@ -25,9 +26,9 @@ from mirrord_agent.names.config.machine import (
 )
 from mirrord_agent.names.hosts.machine import LOOPBACK4, LOOPBACK6, Hosts, parse_hosts
 from mirrord_agent.names.machine import FILES_LIFETIME, Answer, Search, combine, is_localhost
-from mirrord_agent.names.numeric import aton, scoped, takes_interface, unmapped
+from mirrord_agent.names.numeric import aton, scope_number, scoped, takes_interface, unmapped
 from mirrord_agent.names.order.driver import interfaces, sources
-from mirrord_agent.names.order.machine import configured, sort
+from mirrord_agent.names.order.machine import configured, parse_tables, sort
 from mirrord_agent.names.servers.driver import Servers
 from mirrord_agent.names.servers.machine import answers, code, is_query, labels_of, question, renamed
 from mirrord_agent.sockets.driver import Sockets
@@ -104,12 +105,23 @@ def _identity(stat: Stat) -> tuple[int, ...]:
 class Names:
     """The names of one target."""
 
-    def __init__(self, files: Files, workers: Workers, sockets: Sockets, hostname: bytes) -> None:
+    def __init__(
+        self,
+        files: Files,
+        workers: Workers,
+        sockets: Sockets,
+        *,
+        hostname: bytes,
+        variables: Mapping[bytes, bytes],
+    ) -> None:
         self._sockets = sockets
         self._servers = Servers(sockets)
         self._hosts = _File(b"/etc/hosts", parse_hosts, files, workers)
         self._services = _File(b"/etc/nsswitch.conf", parse_services, files, workers)
-        self._resolver = _File(b"/etc/resolv.conf", lambda data: parse_resolver(data, hostname), files, workers)
+        self._tables = _File(b"/etc/gai.conf", parse_tables, files, workers)
+        self._resolver = _File(
+            b"/etc/resolv.conf", lambda data: parse_resolver(data, hostname, variables), files, workers
+        )
 
     # ------------------------------------------------------------------------------------------ addresses
 
@@ -123,14 +135,20 @@ class Names:
         if not families or not request.name or b"\0" in request.name:
             return Resolved(outcome=NameOutcome.NO_NAME, lifetime=1000)
         found = await self._look_up(
-            lambda hosts: self._in_hosts(hosts, request.name, families),
+            lambda hosts: _in_hosts(hosts, request.name, families),
             lambda: self._in_dns(request.name, families),
         )
-        if not request.canonical_name and found.name:
-            return Resolved(
-                outcome=found.outcome, addresses=found.addresses, aliases=found.aliases, lifetime=found.lifetime
-            )
-        return found
+        name = found.name if request.canonical_name else b""
+        return replace(found, addresses=await self._sorted(found.addresses), name=name)
+
+    async def _sorted(self, addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+        """Return addresses in the order in which a program on the target would try them."""
+        if len(addresses) < 2:
+            return addresses
+        tables = await self._tables.get()
+        hosts = [address.host for address in addresses]
+        found = sources([(host, 0) for host in hosts], self._sockets)
+        return tuple(Address(host, 0) for host in sort(hosts, found, interfaces(), tables))
 
     async def _look_up(
         self, in_hosts: Callable[[Hosts], Resolved | None], in_dns: Callable[[], Awaitable[Resolved]]
@@ -150,19 +168,6 @@ class Names:
                 break
         return result
 
-    def _in_hosts(self, hosts: Hosts, name: bytes, families: Families) -> Resolved | None:
-        if (entry := hosts.find(name, families)) is None:
-            return None
-        return self._found(entry.hosts, entry.name, entry.aliases, FILES_LIFETIME)
-
-    def _found(self, hosts: Sequence[bytes], name: bytes, aliases: tuple[bytes, ...], seconds: int) -> Resolved:
-        if len(hosts) > 1:
-            hosts = sort(hosts, sources([(host, 0) for host in hosts], self._sockets), interfaces())
-        addresses = tuple(Address(host, 0) for host in hosts)
-        return Resolved(
-            outcome=NameOutcome.FOUND, addresses=addresses, name=name, aliases=aliases, lifetime=1000 * seconds
-        )
-
     async def _in_dns(self, name: bytes, families: Families) -> Resolved:
         from mirrord_agent.names.wire.machine import AAAA, POSITIVE_LIMIT, A
 
@@ -170,7 +175,7 @@ class Names:
             if name.lower() in (await self._hosts.get()).by_name:  # but not with an address of these families
                 return Resolved(outcome=NameOutcome.NO_NAME, lifetime=1000 * FILES_LIFETIME)
             both = [LOOPBACK6] * bool(families & Families.IPV6) + [LOOPBACK4] * bool(families & Families.IPV4)
-            return self._found(both, name, (), FILES_LIFETIME)
+            return _found(both, name, (), FILES_LIFETIME)
         resolver = await self._resolver.get()
         kinds = [A] * bool(families & Families.IPV4) + [AAAA] * bool(families & Families.IPV6 and not resolver.no_ipv6)
         search, lifetimes = Search(name, resolver), [POSITIVE_LIMIT]
@@ -179,7 +184,7 @@ class Names:
             lifetimes.append(answer.lifetime)
             search.tell(answer, refused=refused)
             if answer.outcome == NameOutcome.FOUND:
-                return self._found(answer.values, answer.name, (), min(lifetimes))
+                return _found(answer.values, answer.name, (), min(lifetimes))
         # getaddrinfo(3) has no word for a server's refusal.
         outcome = NameOutcome.NO_NAME if search.outcome == NameOutcome.FAILED else search.outcome
         return Resolved(outcome=outcome, lifetime=1000 * min(lifetimes))
@@ -277,6 +282,22 @@ class Names:
         raise error or OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
 
+def _in_hosts(hosts: Hosts, name: bytes, families: Families) -> Resolved | None:
+    if (entry := hosts.find(name, families)) is None:
+        return None
+    return _found(entry.hosts, entry.name, entry.aliases, FILES_LIFETIME)
+
+
+def _found(hosts: Sequence[bytes], name: bytes, aliases: tuple[bytes, ...], seconds: int) -> Resolved:
+    return Resolved(
+        outcome=NameOutcome.FOUND,
+        addresses=tuple(Address(host, 0) for host in hosts),
+        name=name,
+        aliases=aliases,
+        lifetime=1000 * seconds,
+    )
+
+
 def _told(message: bytes) -> Answer:
     """Return how an answer ends a search; what it says is its reader's business."""
     number = code(message)
@@ -291,13 +312,10 @@ def _numeric(request: Resolve) -> Resolved | None:
     host, scope = aton(request.name), 0
     if host is None and (pair := scoped(request.name)) is not None:
         host, text = pair
-        if text:
-            try:
-                scope = int(text) if text.isdigit() else socket.if_nametoindex(os.fsdecode(text))
-            except OSError:
-                return Resolved(outcome=NameOutcome.NO_NAME)
-            if not text.isdigit() and not takes_interface(host):
-                return Resolved(outcome=NameOutcome.NO_NAME)
+        try:
+            scope = _scope(host, text)
+        except OSError:
+            return Resolved(outcome=NameOutcome.NO_NAME)
     if host is None:
         return None
     if request.families == Families.IPV4:
@@ -311,6 +329,17 @@ def _numeric(request: Resolve) -> Resolved | None:
         name=request.name if request.canonical_name else b"",
         lifetime=1000,
     )
+
+
+def _scope(host: bytes, text: bytes) -> int:
+    """Return the number of a scope; raises OSError where there is no such interface, or the address takes none."""
+    if not text:
+        return 0
+    if (number := scope_number(text)) is not None:
+        return number
+    if not takes_interface(host):
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+    return socket.if_nametoindex(os.fsdecode(text))
 
 
 def _status(outcome: NameOutcome) -> Status:

@@ -18,7 +18,7 @@ from mirrord_agent.files.walk.driver import Paths
 from mirrord_agent.files.walk.machine import check_path, os_error
 from mirrord_agent.kernel.layouts import O_PATH
 from mirrord_agent.outgoing.machine import PATIENCE, RETRY, destination, is_own
-from mirrord_agent.sockets.driver import Sockets, family_of, from_system, to_system
+from mirrord_agent.sockets.driver import Sockets, family_of, from_system, reach, to_system
 from mirrord_agent.workers.driver import Workers
 from mirrord_protocol.network_values import Address, Connect, UnixAddress
 from mirrord_protocol.relay import relay
@@ -93,10 +93,7 @@ async def _reached(raw: socket.socket, reaching: Awaitable[int]) -> socket.socke
 async def _reach_tcp(raw: socket.socket, to: tuple[Any, ...]) -> int:
     """Connect; return the errno, 0 for none."""
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    number = raw.connect_ex(to)
-    if number == errno.EINPROGRESS:
-        await trio.lowlevel.wait_writable(raw)
-        number = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    number = await reach(raw, to)
     if not number and is_own(raw.getsockname(), _peer(raw, to)):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)  # it leaves no port in waiting
         return errno.ECONNREFUSED

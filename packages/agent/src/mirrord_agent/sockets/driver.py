@@ -11,6 +11,8 @@ import os
 import socket
 from typing import Any
 
+import trio
+
 from mirrord_agent.kernel.layouts import SOCKET_MARK
 from mirrord_protocol.network_values import Address, UnixAddress
 
@@ -34,6 +36,15 @@ class Sockets:
             made.close()
             raise
         return made
+
+
+async def reach(raw: socket.socket, to: tuple[Any, ...]) -> int:
+    """Connect a socket over TCP; return the errno, 0 for none. How long that may take is the caller's business."""
+    number = raw.connect_ex(to)
+    if number == errno.EINPROGRESS:
+        await trio.lowlevel.wait_writable(raw)
+        number = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return number
 
 
 def family_of(address: Address) -> int:

@@ -7,11 +7,13 @@ target would do is what counts here. Source addresses and interfaces come from d
 from __future__ import annotations
 
 import functools
+import ipaddress
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mirrord_agent.names.numeric import MAPPED
+from mirrord_agent.names.numeric import MAPPED, pton6
 from mirrord_protocol.network_values import Families
 
 MESSAGE = struct.Struct("=IHHII")  # nlmsghdr
@@ -22,23 +24,52 @@ IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_DEPRECATED = 0x20
 SYSTEM_FAMILIES = {2: 4, 10: 16}  # AF_INET, AF_INET6: the sizes of their addresses
 
-LABELS = (
-    ("00000000000000000000000000000001", 128, 0),
-    ("20010000000000000000000000000000", 32, 7),
-    ("00000000000000000000ffff00000000", 96, 4),
-    ("00000000000000000000000000000000", 96, 3),
-    ("20020000000000000000000000000000", 16, 2),
-    ("fec00000000000000000000000000000", 10, 5),
-    ("fc000000000000000000000000000000", 7, 6),
-    ("00000000000000000000000000000000", 0, 1),
+Rows = tuple[tuple[bytes, int, int], ...]
+"""A prefix of 16 bytes, its length in bits, the value; the longest prefix counts."""
+
+
+def _rows(*rows: tuple[str, int, int]) -> Rows:
+    return tuple((ipaddress.IPv6Address(prefix).packed, bits, value) for prefix, bits, value in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What gai.conf(5) may change."""
+
+    labels: Rows
+    precedences: Rows
+
+
+DEFAULT_TABLES = Tables(
+    labels=_rows(
+        ("::1", 128, 0),
+        ("::", 0, 1),
+        ("2002::", 16, 2),
+        ("::", 96, 3),
+        ("::ffff:0:0", 96, 4),
+        ("fec0::", 10, 5),
+        ("fc00::", 7, 6),
+        ("2001::", 32, 7),
+    ),
+    precedences=_rows(("::1", 128, 50), ("::", 0, 40), ("2002::", 16, 30), ("::", 96, 20), ("::ffff:0:0", 96, 10)),
 )
-PRECEDENCES = (
-    ("00000000000000000000000000000001", 128, 50),
-    ("00000000000000000000ffff00000000", 96, 10),
-    ("00000000000000000000000000000000", 96, 20),
-    ("20020000000000000000000000000000", 16, 30),
-    ("00000000000000000000000000000000", 0, 40),
-)
+
+
+_ROW = re.compile(rb"\s*(label|precedence)\s+([^\s/]+)(?:/(\d{1,9}))?\s+(\d{1,9})\s*")
+
+
+def parse_tables(data: bytes) -> Tables:
+    """Parse gai.conf: one line of a kind replaces that whole table. What it says of IPv4 scopes isn't looked at."""
+    found: dict[bytes, list[tuple[bytes, int, int]]] = {b"label": [], b"precedence": []}
+    for line in data.split(b"\n"):
+        match = _ROW.fullmatch(line.partition(b"#")[0])
+        if match and (host := pton6(match[2])) is not None and (bits := int(match[3] or b"128")) <= 128:
+            found[match[1]].append((host, bits, int(match[4])))
+    return Tables(
+        tuple(found[b"label"]) or DEFAULT_TABLES.labels, tuple(found[b"precedence"]) or DEFAULT_TABLES.precedences
+    )
+
+
 LINK_LOCAL, SITE_LOCAL, GLOBAL = 2, 5, 14
 
 
@@ -93,10 +124,15 @@ def configured(interfaces: Sequence[Interface], families: Families) -> Families:
     return families & have
 
 
-def sort(hosts: Sequence[bytes], sources: Mapping[bytes, bytes], interfaces: Sequence[Interface]) -> list[bytes]:
+def sort(
+    hosts: Sequence[bytes],
+    sources: Mapping[bytes, bytes],
+    interfaces: Sequence[Interface],
+    tables: Tables = DEFAULT_TABLES,
+) -> list[bytes]:
     """Return addresses in the order to try them; `sources` has the source address of each that can be reached."""
     known = {each.host: each for each in interfaces}
-    ranked = [_Ranked.of(host, sources.get(host), known) for host in hosts]
+    ranked = [_Ranked.of(host, sources.get(host), known, tables) for host in hosts]
     return [each.host for each in sorted(ranked, key=functools.cmp_to_key(_compare))]
 
 
@@ -112,15 +148,15 @@ class _Ranked:
     interface: Interface | None
 
     @classmethod
-    def of(cls, host: bytes, source: bytes | None, known: Mapping[bytes, Interface]) -> _Ranked:
+    def of(cls, host: bytes, source: bytes | None, known: Mapping[bytes, Interface], tables: Tables) -> _Ranked:
         return cls(
             host=host,
             source=source,
             scope=_scope(host),
             source_scope=_scope(source) if source else -1,
-            label=_lookup(LABELS, host),
-            source_label=_lookup(LABELS, source) if source else -1,
-            precedence=_lookup(PRECEDENCES, host),
+            label=_lookup(tables.labels, host),
+            source_label=_lookup(tables.labels, source) if source else -1,
+            precedence=_lookup(tables.precedences, host),
             interface=known.get(source) if source else None,
         )
 
@@ -161,16 +197,12 @@ def _deprecated(ranked: _Ranked) -> bool:
     return ranked.interface is not None and ranked.interface.deprecated
 
 
-def _wide(host: bytes) -> int:
-    return int.from_bytes(host if len(host) == 16 else MAPPED + host, "big")
-
-
-def _lookup(table: Sequence[tuple[str, int, int]], host: bytes) -> int:
-    number = _wide(host)
-    for prefix, bits, value in table:
-        if not (number ^ int(prefix, 16)) >> (128 - bits):
-            return value
-    raise AssertionError(host)  # every table ends with what fits all
+def _lookup(rows: Rows, host: bytes) -> int:
+    number = int.from_bytes(host if len(host) == 16 else MAPPED + host, "big")
+    fitting = [
+        (bits, value) for prefix, bits, value in rows if not (number ^ int.from_bytes(prefix, "big")) >> (128 - bits)
+    ]
+    return max(fitting)[1] if fitting else 0
 
 
 def _scope(host: bytes) -> int:

@@ -13,8 +13,9 @@ import socket
 import trio
 
 from mirrord_agent.names.config.machine import NameServer, Resolver
+from mirrord_agent.names.numeric import scope_number
 from mirrord_agent.names.servers.machine import another_may_know, code, matches, schedule, truncated, with_id
-from mirrord_agent.sockets.driver import Sockets, family_of, to_system
+from mirrord_agent.sockets.driver import Sockets, family_of, reach, to_system
 from mirrord_protocol.network_values import Address
 
 MOST = 1 << 16
@@ -77,7 +78,9 @@ class Servers:
     async def _ask_tcp(self, address: Address, query: bytes) -> bytes:
         family = family_of(address)
         with self._sockets.open(family, socket.SOCK_STREAM) as raw:
-            stream = trio.SocketStream(await _connected(raw, to_system(address, family)))
+            if number := await reach(raw, to_system(address, family)):
+                raise OSError(number, os.strerror(number))
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(raw))
             try:
                 await stream.send_all(len(query).to_bytes(2, "big") + query)
                 while True:
@@ -86,15 +89,6 @@ class Servers:
                         return answer
             except trio.BrokenResourceError:
                 raise ConnectionResetError from None
-
-
-async def _connected(raw: socket.socket, to: tuple[object, ...]) -> trio.socket.SocketType:
-    if (number := raw.connect_ex(to)) == errno.EINPROGRESS:
-        await trio.lowlevel.wait_writable(raw)
-        number = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number:
-        raise OSError(number, os.strerror(number))
-    return trio.socket.from_stdlib_socket(raw)
 
 
 async def _receive(stream: trio.SocketStream, size: int) -> bytes:
@@ -108,6 +102,5 @@ async def _receive(stream: trio.SocketStream, size: int) -> bytes:
 
 
 def _scope(text: bytes) -> int:
-    if text.isdigit():
-        return int(text)
-    return socket.if_nametoindex(os.fsdecode(text)) if text else 0
+    number = scope_number(text or b"0")
+    return socket.if_nametoindex(os.fsdecode(text)) if number is None else number

@@ -68,8 +68,10 @@ class Sockets:
         self._arrivals = Arrivals(client, rules, network.incoming, self._tell, self._kernel, nursery, share)
 
     def close(self) -> None:
-        """Give back what isn't a connection's."""
+        """Give back what isn't a task's; before the nursery is closed, which nothing may be started in then."""
         self._dialer.close()
+        self._carrier.close()
+        self._arrivals.close()
         self._kernel.close()
 
     def actions(self) -> dict[type, Callable[[Any], None]]:

@@ -10,7 +10,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import lru_cache, partial
 from typing import Any
 
@@ -171,7 +171,6 @@ class Performer:
                 self._limit,
                 nursery,
             )
-            self._stack.callback(sockets.close)
             self._do |= sockets.actions()
             nursery.start_soon(self._notice_loss, client)
             nursery.start_soon(self._stand_ins.holders.run)
@@ -180,9 +179,10 @@ class Performer:
             nursery.start_soon(partial(self._links.serve, inherited, inherited=True))
             gc.collect()
             gc.freeze()
-            await tell_ready()
-            nursery.start_soon(self._log_start)
-            await self._links.wait_unused(self.memory)
+            with closing(sockets):
+                await tell_ready()
+                nursery.start_soon(self._log_start)
+                await self._links.wait_unused(self.memory)
             nursery.cancel_scope.cancel()
 
     # ------------------------------------------------------------------------------------------ events

@@ -14,7 +14,7 @@ import trio
 
 from mirrord_cli.session.network.actions import LeavePort, WantPort
 from mirrord_cli.session.network.incoming import TAKEN, Incoming, Met, Place
-from mirrord_cli.session.network.kernel.driver import TIME_WAIT, Kernel
+from mirrord_cli.session.network.kernel.driver import LISTEN, TIME_WAIT, Kernel
 from mirrord_cli.session.settings import IncomingMode, IncomingRules
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, Subscription
 from mirrord_protocol.connections import Connection
@@ -76,6 +76,11 @@ class Arrivals:
         self._over: OrderedDict[Met, Address] = OrderedDict()
         """With the address that the listener has."""
         self._sweeping = False
+        self._closed = False
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._closed = True
 
     # ------------------------------------------------------------------------------------------ subscriptions
 
@@ -126,13 +131,13 @@ class Arrivals:
     # ------------------------------------------------------------------------------------------ connections
 
     def _take(self, port: int, connection: Connection) -> None:
-        if self._count >= self._most:
+        if self._closed or self._count >= self._most:
             connection.reset(FULL)
         else:
+            self._count += 1
             self._nursery.start_soon(self._deliver, port, connection)
 
     async def _deliver(self, port: int, connection: Connection) -> None:
-        self._count += 1
         try:
             peer, local = connection.peer, connection.local
             assert isinstance(peer, Address) and isinstance(local, Address)
@@ -214,7 +219,8 @@ class Arrivals:
     def _is_closed(self, met: Met, to: Address) -> bool:
         ours = Address(b"\x7f\0\0\1" if not met.ipv6 else bytes(15) + b"\1", met.ours)
         found = self._kernel.stream(to, ours)
-        return found is None or found.state == TIME_WAIT or not found.inode
+        # Where there is no connection any more, the listener is found.
+        return found is None or found.state in {TIME_WAIT, LISTEN} or not found.inode
 
 
 def _name(family: int, address: Address) -> tuple[str, int] | tuple[str, int, int, int]:

@@ -92,6 +92,12 @@ class Carrier:
         self._carried: dict[int, _Carried] = {}
         self._watching = False
 
+    def close(self) -> None:
+        """Give all up."""
+        for carried in self._carried.values():
+            self._end(carried)
+        self._carried.clear()
+
     # ------------------------------------------------------------------------------------------ actions
 
     def carry(self, action: Carry) -> None:
@@ -163,7 +169,9 @@ class Carrier:
 
     async def _refuse(self, carried: _Carried, to: Address) -> None:
         """Let the kernel refuse what the program sends, for a while."""
-        peer = carried.peers[to]
+        peer = carried.peers.get(to)
+        if peer is None:  # given up meanwhile
+            return
         name = peer.socket.getsockname()
         self._remove_peer(carried, to, tell=False)
         await trio.sleep(REFUSED)

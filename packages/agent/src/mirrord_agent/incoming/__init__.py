@@ -1,0 +1,1 @@
+"""Connections that come to the target's ports: stolen or mirrored."""

@@ -1,0 +1,1 @@
+"""Resets connections that were established before a subscription."""

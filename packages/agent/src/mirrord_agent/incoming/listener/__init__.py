@@ -1,0 +1,1 @@
+"""Where redirected connections arrive."""

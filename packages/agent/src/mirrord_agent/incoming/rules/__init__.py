@@ -1,0 +1,1 @@
+"""The tables of nftables that redirect connections to the agent."""

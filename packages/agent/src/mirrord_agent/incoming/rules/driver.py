@@ -1,0 +1,124 @@
+"""Speaks to nftables through libnftables. What it says is machine.py's.
+
+One context lives as long as the agent: its netlink socket owns the tables, and nobody else may change them. The calls
+take a few milliseconds and wait for nobody, so they are made in the event loop: a table is never half made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import socket
+from typing import Any
+
+import nftables  # a small module; the library itself is loaded by its class
+
+from mirrord_agent.incoming import machine as ports
+from mirrord_agent.incoming.rules import machine
+from mirrord_protocol.values import Failure
+
+NETLINK_NETFILTER = 12
+LIBRARY = "libnftables.so.1"
+
+
+class Rules:
+    """The agent's tables in the network namespace that it was in when this was made.
+
+    Make it early: at the agent's death its descriptors are closed from the highest down, and the resets of redirected
+    connections reach their clients only while the tables are there.
+    """
+
+    def __init__(self) -> None:
+        self.lacking: Failure | None = None
+        """Why there can be no rules."""
+        self._keeper = f"mirrord_agent_{secrets.token_hex(6)}"
+        self._keeping = False
+        self._tables: set[int] = set()
+        self._nft: Any = None
+        self.lacking = self._open()
+
+    def _open(self) -> Failure | None:
+        try:
+            # libnftables ends the process if it can't have this.
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER).close()
+        except OSError as error:
+            return machine.lacking(os.strerror(error.errno or 0), os.uname().release)
+        try:
+            ctypes.CDLL(LIBRARY)
+        except OSError:
+            return machine.NO_LIBRARY
+        self._nft = nftables.Nftables(LIBRARY)
+        reason = self._run(machine.probe(self._keeper))
+        return machine.lacking(reason, os.uname().release) if reason else None
+
+    def close(self) -> None:
+        """Let go of the context: the kernel removes what it owns."""
+        self._nft = None
+        self._tables.clear()
+        self._keeping = False
+
+    # ------------------------------------------------------------------------------------------ ports
+
+    def mesh(self) -> machine.Mesh | None:
+        """Return the service mesh that is at work here, if there is one."""
+        self._nft.set_json_output(True)
+        try:
+            code, listing, error = self._nft.cmd("list chains")
+        finally:
+            self._nft.set_json_output(False)
+        if code:
+            raise machine.refused(error)
+        return machine.mesh_among(machine.chains_in(listing))
+
+    def take(self, port: int, comment: str) -> None:
+        """Make a port's table; its name is what keeps others away. Raises RemoteError, EADDRINUSE if it is taken."""
+        if port in self._tables:
+            raise ports.subscribed_already(port)
+        name = machine.table_name(port)
+        if error := self._run(machine.create_table(name, comment)):
+            code, listing, _ = self._nft.cmd(machine.show_table(name))
+            raise ports.held(port, machine.comment_in(listing)) if not code else machine.refused(error)
+        self._tables.add(port)
+
+    def redirect(self, port: int, listener: int, *, mark: int, loopback: bool, mesh: machine.Mesh | None) -> None:
+        """Fill a port's table, so that its new connections go to `listener`. Raises RemoteError."""
+        self._keep_translating()
+        self._fill(machine.redirect(port, listener, mark=mark, loopback=loopback, mesh=mesh))
+
+    def drop(self, port: int) -> None:
+        """Remove a port's table: new connections go to the target again, redirected ones stay."""
+        if port in self._tables:
+            self._tables.remove(port)
+            self._delete(machine.table_name(port))
+
+    # ------------------------------------------------------------------------------------------ redirected connections
+
+    def _keep_translating(self) -> None:
+        if not self._keeping:
+            if error := self._run(machine.create_table(self._keeper, "for connections that were redirected")):
+                raise machine.refused(error)
+            self._keeping = True
+            self._fill(machine.keep_translating(self._keeper))
+
+    def rest(self) -> None:
+        """Note that there are no redirected connections: without ports either, nothing stays in the namespace."""
+        if self._keeping and not self._tables:
+            self._keeping = False
+            self._delete(self._keeper)
+
+    # ------------------------------------------------------------------------------------------ commands
+
+    def _delete(self, name: str) -> None:
+        error = self._run(machine.delete_table(name))
+        assert not error or machine.errno_name(error) == "ENOENT", error
+
+    def _run(self, command: str) -> str:
+        """Run a command; return what went wrong, or nothing."""
+        code, _, error = self._nft.cmd(command)
+        return (error or f"code {code}") if code else ""
+
+    def _fill(self, commands: list[dict[str, Any]]) -> None:
+        code, _, error = self._nft.json_cmd({"nftables": commands})
+        if code:
+            raise machine.refused(error)
