@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 IPV4, IPV6, BOTH = 1, 2, 3
-RESOLVER = "nameserver 127.0.0.1\nsearch shop.test two.test\noptions timeout:1\n"
+RESOLVER = "nameserver 127.0.0.1\nsearch shop.test two.test\noptions timeout:10\n"
 FILES = {
     "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.7.0.2 here.shop.test here\n",
     "nsswitch.conf": "hosts: files dns\n",

@@ -155,6 +155,12 @@ def test_aliases_of_a_file(remote: Remote) -> None:
     }  # fmt: skip
 
 
+def test_aliases_of_a_server(remote: Remote) -> None:
+    found = remote.resolve("alias.shop.test", IPV4, canonical=True)
+
+    assert (found["name"], found["aliases"]) == ("www.shop.test", ["alias.shop.test", "other.shop.test"])
+
+
 def test_lifetimes(remote: Remote) -> None:
     for name, seconds in (
         ("alias.shop.test", 20),  # the least of its chain
@@ -193,7 +199,8 @@ def test_servers_one_after_another(remote: Remote) -> None:
         (("fe80::1%lo", "fe80::1%nothing", "127.0.0.1"), [1, 0, 0, 0]),
     ):
         lines = "".join(f"nameserver {server}\n" for server in servers)
-        remote.put(resolv_conf=f"{lines}options timeout:1 attempts:1\n")
+        seconds = 1 if "127.0.0.3" in servers else 10
+        remote.put(resolv_conf=f"{lines}options timeout:{seconds} attempts:1\n")
         remote.asked()
         assert remote.resolve("www.shop.test.", IPV4)["outcome"] == "FOUND"
         assert [len(each) for each in remote.asked()] == asked, servers
@@ -212,7 +219,7 @@ def test_nobody_answers(remote: Remote) -> None:
         remote.put(resolv_conf=f"nameserver {server}\noptions timeout:1\n")
         begun = time.monotonic()
         assert remote.resolve("www.shop.test")["outcome"] == "TRY_AGAIN"
-        assert seconds <= time.monotonic() - begun < seconds + 3
+        assert seconds <= time.monotonic() - begun < seconds + 10
 
 
 def test_options_of_questions(remote: Remote) -> None:

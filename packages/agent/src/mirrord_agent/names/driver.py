@@ -184,7 +184,7 @@ class Names:
             lifetimes.append(answer.lifetime)
             search.tell(answer, refused=refused)
             if answer.outcome == NameOutcome.FOUND:
-                return _found(answer.values, answer.name, (), min(lifetimes))
+                return _found(answer.values, answer.name, answer.aliases, min(lifetimes))
         # getaddrinfo(3) has no word for a server's refusal.
         outcome = NameOutcome.NO_NAME if search.outcome == NameOutcome.FAILED else search.outcome
         return Resolved(outcome=outcome, lifetime=1000 * min(lifetimes))
