@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.coverage.trace import Call, Frame, excuse, missed, parse
+from tests.coverage.trace import Call, Frame, addresses, excuse, missed, parse
 
 LIBC = "/usr/lib/x86_64-linux-gnu/libc.so.6"
 TRACE = f"""\
@@ -110,3 +110,15 @@ def test_missed(path: bytes, changing: bool, is_missed: bool) -> None:
     assert missed([one], b"/srv", b"/scratch") == ([one] if is_missed else [])
     excused = call(path, Frame("/lib64/ld-linux-x86-64.so.2", "x"), changing=changing)
     assert missed([excused], b"/srv", b"/scratch") == []
+
+
+def test_addresses_that_the_kernel_got() -> None:
+    lines = [
+        'connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.1")}, 16) = 0',
+        'getpeername(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("10.0.0.2")}, [16]) = 0',
+        'bind(3, {sa_family=AF_INET6, inet_pton(AF_INET6, "::1", &sin6_addr), sin6_scope_id=0}, 28) = 0',
+        'sendmmsg(3, [{msg_name={sin_addr=inet_addr("10.0.0.3")}}, {msg_name={sin_addr=inet_addr("10.0.0.4")}}]) = 2',
+        'connect(3, {sa_family=AF_UNIX, sun_path="/x"}, 110) = 0',
+    ]
+
+    assert list(addresses(lines)) == ["10.0.0.1", "::1", "10.0.0.3", "10.0.0.4"]

@@ -186,3 +186,14 @@ def _directory(argument: str) -> bytes | None:
 
 def _unescape(text: str) -> bytes:
     return text.encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
+_HOST = re.compile(r"inet_addr\(\"([\d.]+)\"\)|inet_pton\(AF_INET6, \"([\da-fA-F:.]+)\"")
+
+
+def addresses(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the addresses that a thread gave to the kernel, to connect to, to bind or to send to."""
+    for line in lines:
+        if line.startswith(("connect(", "bind(", "sendto(", "sendmsg(", "sendmmsg(")):
+            for four, six in _HOST.findall(line):
+                yield four or six

@@ -145,7 +145,7 @@ static const struct {
 	int number;
 } early_calls[] = {
 	{"openat", SYS_openat}, {"openat64", SYS_openat}, {"read", SYS_read},       {"pread", SYS_pread64},
-	{"close", SYS_close},   {"lseek", SYS_lseek},     {"pread64", SYS_pread64},
+	{"close", SYS_close},   {"lseek", SYS_lseek},     {"pread64", SYS_pread64}, {"write", SYS_write},
 #ifdef SYS_open
 	{"open", SYS_open},     {"open64", SYS_open},     {"access", SYS_access},   {"readlink", SYS_readlink},
 #endif

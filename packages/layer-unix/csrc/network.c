@@ -33,12 +33,13 @@ bool network_is_relayed(const struct wire_address *peer)
 	return table && address_is_loopback(peer) && table_relays(table, layer.shared_size, peer->port);
 }
 
-bool network_passes(const struct sockaddr *address, socklen_t length, uint32_t locals)
+bool network_passes(const struct sockaddr *address, socklen_t length)
 {
 	const struct table *table = layer.shared;
+	const uint32_t locals = TABLE_TCP_LOCAL | TABLE_UDP_LOCAL;
 	uint32_t flags = network_flags();
 	struct wire_address to;
-	if (!address || length < sizeof address->sa_family)
+	if (!may_be_memory(address) || length < sizeof address->sa_family)
 		return true;
 	if (address->sa_family == AF_UNIX)
 		return flags & TABLE_UNIX_LOCAL || length <= offsetof(struct sockaddr_un, sun_path);
@@ -158,7 +159,9 @@ int network_ask(enum wire_layer_operation operation, const struct socket_facts *
 	answer->size = got.reply.payload;
 	if (result != 0 && answer->outcome != WIRE_LAYER_OUTCOME_FAILED)
 		return fail(errno == EIO ? ENETDOWN : errno);
-	if (result != 0)
+	/* A destination may be elsewhere on this machine; of nothing else does `local` bring an address. */
+	bool there = operation == WIRE_LAYER_OPERATION_CONNECT || operation == WIRE_LAYER_OPERATION_SEND;
+	if (result != 0 || (answer->outcome == WIRE_LAYER_OUTCOME_LOCAL && !there))
 		taken = 0;
 	if (socket->kind == SOCKET_UNIX) /* a path as long as it is */
 		return result;
@@ -182,6 +185,23 @@ void network_tell(enum wire_layer_operation operation, const struct socket_facts
 	int error = errno;
 	link_tell(&request, payload, size);
 	errno = error;
+}
+
+int network_outcome(const struct socket_facts *socket, int code)
+{
+	struct network_answer answer;
+	if (!network_relays() && layer.shared)
+		return code;
+	if (network_ask(WIRE_LAYER_OPERATION_OUTCOME, socket, 0, NULL, 0, 0, &answer) == 0 ||
+	    answer.outcome != WIRE_LAYER_OUTCOME_FAILED)
+		return code;
+	return errno == EINPROGRESS ? code : errno;
+}
+
+__attribute__((noinline)) long network_reset(int descriptor)
+{
+	struct socket_facts socket = socket_find(descriptor);
+	return fail(socket.kind == SOCKET_TCP ? network_outcome(&socket, ECONNRESET) : ECONNRESET);
 }
 
 /* Not inlined: the room on the stack is for those alone who have to ask. */

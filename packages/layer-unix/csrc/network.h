@@ -8,6 +8,7 @@
 #include "address.h"
 #include "layer.h"
 
+#include <errno.h>
 #include <sys/un.h>
 
 #ifndef IPPROTO_MPTCP
@@ -20,12 +21,18 @@ uint32_t network_flags(void);
 uint32_t network_relays(void);
 uint32_t network_relayed_datagrams(void);
 
+/* False for pointers that can't be any, which some programs try: EFAULT is the kernel's to say. */
+static inline bool may_be_memory(const void *pointer)
+{
+	return (uintptr_t)pointer >= 4096 && (uintptr_t)pointer < UINTPTR_MAX >> 8;
+}
+
 /*
- * Whether a call towards this address is to be passed on at once: it is no IP address or Unix path, all kinds of sockets
- * that `locals` (TABLE_TCP_LOCAL and so on) speaks of are local, or it is one of those that always are: port 0,
- * multicast, listeners of this session's programs on loopback. No system call.
+ * Whether a call towards this address is to be passed on at once: it is no IP address or Unix path, all sockets of its
+ * kind are local, or it is one of those that always are: port 0, multicast, listeners of this session's programs on
+ * loopback. No system call.
  */
-bool network_passes(const struct sockaddr *address, socklen_t length, uint32_t locals);
+bool network_passes(const struct sockaddr *address, socklen_t length);
 
 enum socket_kind { SOCKET_OTHER, SOCKET_TCP, SOCKET_UDP, SOCKET_UNIX }; /* SOCKET_UNIX: streams alone */
 
@@ -64,6 +71,17 @@ int network_ask(enum wire_layer_operation operation, const struct socket_facts *
 /* Tells the session something that has no answer. Keeps errno. */
 void network_tell(enum wire_layer_operation operation, const struct socket_facts *socket, const void *payload,
                   size_t size);
+
+/* The target's errno for a socket whose connect failed here with `code`; `code` itself if it isn't ours. */
+int network_outcome(const struct socket_facts *socket, int code);
+
+/* Fails as a call on a socket that was reset, or, if it never was connected, with the target's errno. */
+long network_reset(int descriptor);
+/* The result of a call that sends or receives. The first one after a connect that failed says how. */
+static inline long network_told(int descriptor, long result)
+{
+	return __builtin_expect(result < 0 && errno == ECONNRESET, 0) ? network_reset(descriptor) : result;
+}
 
 /* Microseconds of SO_SNDTIMEO, 0: none. */
 uint64_t socket_patience(int descriptor);

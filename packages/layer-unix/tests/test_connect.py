@@ -17,7 +17,7 @@ pytestmark = pytest.mark.programs
 
 TARGETS = {"four": "10.99.0.1", "six": "2001:db8::1", "mapped": "::ffff:10.99.0.1"}
 NATIVE = {"four": "127.0.0.1", "six": "::1", "mapped": "::ffff:127.0.0.1"}
-CASES = ["blocking", "by-number", "polled", "selected", "edges", "arguments", "options", "threads", "processes"]
+CASES = ["blocking", "by-number", "polled", "used", "selected", "edges", "arguments", "options", "threads", "processes"]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def connects(
     """Run a case on the plain system with servers of this machine, then under the layer with those of the target."""
 
     def run(case: str, kind: str, compiler: str = "zig") -> None:
-        program = compile_program("connecting", compiler=compiler, output=f"connecting-{compiler}")
+        program = compile_program("connecting", "-ldl", compiler=compiler, output=f"connecting-{compiler}")
         ports = map(str, native_ports(kind))
         plain = subprocess.run(
             [program, case, NATIVE[kind], *ports, "native"], capture_output=True, timeout=60, check=False

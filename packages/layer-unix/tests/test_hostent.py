@@ -38,14 +38,14 @@ def entries(output: bytes, *, musl: bool) -> list[str]:
 
 def test_as_libc(session: Session, names: Names, program: str, compiler: str, tmp_path: Path) -> None:
     need("unshare")
-    asked = [program, "names", "web", "alias.test", "four.test", "six.test.", "1st.test", "none.test", "empty.test",
+    asked = [program, "names", "web", "alias.test", "deep", "four.test", "six.test.", "1st.test", "none.test", "empty.test",
              "10.1.2.3", "10.1", "localhost"]  # fmt: skip
     plain = subprocess.run(in_namespace(tmp_path, *asked), capture_output=True, check=True, timeout=60)
     under = session.run(*asked)
 
     musl = compiler != "zig"
     assert entries(under.stdout, musl=musl) == entries(plain.stdout, musl=musl)
-    assert b"gethostbyname alias.test 2: web.test 2 [ alias.test ] (" in under.stdout
+    assert b"gethostbyname deep 2: web.test 2 [ deep.test alias.test ] (" in under.stdout
 
 
 def test_addresses_as_libc(session: Session, names: Names, program: str, compiler: str, tmp_path: Path) -> None:

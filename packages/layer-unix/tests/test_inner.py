@@ -217,3 +217,7 @@ def test_file_hooks_that_are_off(run: Run, session: Session) -> None:
     run("inner_ask", "off")
 
     assert session.asked == []
+
+
+def test_what_was_told_of_addresses(inner: Callable[[str], str]) -> None:
+    subprocess.run([inner("inner_known")], check=True, timeout=60)

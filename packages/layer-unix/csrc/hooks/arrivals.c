@@ -19,7 +19,7 @@ __attribute__((noinline)) static void tell_source(int descriptor, const struct s
 /* Whether sources have to be looked at. */
 static bool concerns(const void *source)
 {
-	return __builtin_expect(source && network_relayed_datagrams(), 0);
+	return __builtin_expect(may_be_memory(source) && network_relayed_datagrams(), 0);
 }
 
 /* Gives a caller the source that came into our own room. */
@@ -35,11 +35,12 @@ ssize_t hook_recvfrom(int descriptor, void *data, size_t size, int flags, struct
 {
 	struct sockaddr_storage name;
 	socklen_t name_size = sizeof name;
-	if (!concerns(source) || !length || (int)*length < 0)
-		return libc.recvfrom(descriptor, data, size, flags, source, length);
+	if (!concerns(source) || !may_be_memory(length) || (int)*length < 0)
+		return network_told(descriptor, libc.recvfrom(descriptor, data, size, flags, source, length));
 	ssize_t result = libc.recvfrom(descriptor, data, size, flags, (struct sockaddr *)&name, &name_size);
-	if (result >= 0)
-		hand_over(descriptor, &name, name_size, source, length, *length);
+	if (result < 0)
+		return network_told(descriptor, result);
+	hand_over(descriptor, &name, name_size, source, length, *length);
 	return result;
 }
 
@@ -54,14 +55,14 @@ ssize_t hook___recvfrom_chk(int descriptor, void *data, size_t size, size_t room
 ssize_t hook_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
 	struct sockaddr_storage name;
-	if (!message || !concerns(message->msg_name) || (int)message->msg_namelen < 0)
-		return libc.recvmsg(descriptor, message, flags);
+	if (!may_be_memory(message) || !concerns(message->msg_name) || (int)message->msg_namelen < 0)
+		return network_told(descriptor, libc.recvmsg(descriptor, message, flags));
 	struct msghdr copy = *message;
 	copy.msg_name = &name;
 	copy.msg_namelen = sizeof name;
 	ssize_t result = libc.recvmsg(descriptor, &copy, flags);
 	if (result < 0)
-		return result;
+		return network_told(descriptor, result);
 	message->msg_controllen = copy.msg_controllen;
 	message->msg_flags = copy.msg_flags;
 	hand_over(descriptor, &name, copy.msg_namelen, message->msg_name, &message->msg_namelen, message->msg_namelen);

@@ -21,18 +21,6 @@ int hook_socket(int domain, int type, int protocol)
 	return libc.socket(domain, type, protocol);
 }
 
-/* The errno of the target for a connect that failed here with `code`, or `code` if it isn't ours. */
-static int outcome(const struct socket_facts *socket, int code)
-{
-	struct network_answer answer;
-	if (!network_relays() && layer.shared)
-		return code;
-	if (network_ask(WIRE_LAYER_OPERATION_OUTCOME, socket, 0, NULL, 0, 0, &answer) == 0 ||
-	    answer.outcome != WIRE_LAYER_OUTCOME_FAILED)
-		return code;
-	return errno == EINPROGRESS ? code : errno;
-}
-
 /*
  * Fails as a connect that was begun: a wait that was broken off leaves it going, and of an error that SO_ERROR took away
  * nothing is known but that there was one (ECONNABORTED).
@@ -41,7 +29,7 @@ __attribute__((noinline)) static int begun(const struct socket_facts *socket, in
 {
 	if (code == EINTR || code == EALREADY || code == EISCONN || code == EINPROGRESS || code == ECONNABORTED)
 		return fail(code);
-	return fail(outcome(socket, code));
+	return fail(network_outcome(socket, code));
 }
 
 /*
@@ -177,7 +165,7 @@ __attribute__((noinline)) static int connect_unix(int descriptor, const struct s
 
 int hook_connect(int descriptor, const struct sockaddr *address, socklen_t length)
 {
-	if (network_passes(address, length, TABLE_TCP_LOCAL | TABLE_UDP_LOCAL))
+	if (network_passes(address, length))
 		return libc.connect(descriptor, address, length);
 	return address->sa_family == AF_UNIX ? connect_unix(descriptor, address, length)
 	                                     : connect_ip(descriptor, address, length);
@@ -189,7 +177,7 @@ __attribute__((noinline)) static int explain(int descriptor, int code)
 	struct socket_facts socket = socket_find(descriptor);
 	int error = errno;
 	if (socket.kind == SOCKET_TCP)
-		code = outcome(&socket, code);
+		code = network_outcome(&socket, code);
 	errno = error;
 	return code;
 }

@@ -24,9 +24,9 @@ static uint64_t seconds(void)
 /* Whether a destination is passed on at once. */
 static bool passes(const struct sockaddr *to, socklen_t length, int flags)
 {
-	if (!to || length < sizeof to->sa_family || to->sa_family == AF_UNIX)
+	if (network_passes(to, length) || to->sa_family == AF_UNIX)
 		return true;
-	return network_passes(to, length, flags & MSG_FASTOPEN ? TABLE_TCP_LOCAL | TABLE_UDP_LOCAL : TABLE_UDP_LOCAL);
+	return !(flags & MSG_FASTOPEN) && network_flags() & TABLE_UDP_LOCAL;
 }
 
 /* The socket's own address, bound now if it wasn't: the session must know where answers go to. */
@@ -48,7 +48,7 @@ static bool recall(const struct known_key *key, struct known *known)
 	uint64_t now = seconds();
 	if (!known_recall(key, known) || now - known->time > KEPT)
 		return false;
-	if (known->peer.family && !network_is_relayed(&known->peer))
+	if (known->peer.family && address_is_loopback(&known->peer) && !network_is_relayed(&known->peer))
 		return false;
 	if (known->time != now) {
 		known->time = now;
@@ -93,9 +93,9 @@ __attribute__((noinline)) static ssize_t send_moved(int descriptor, const void *
 	struct sockaddr_storage moved;
 	switch (place(descriptor, to, length, flags, &moved, &length)) {
 	case 0:
-		return libc.sendto(descriptor, data, size, flags, to, length);
+		return network_told(descriptor, libc.sendto(descriptor, data, size, flags, to, length));
 	case 1:
-		return libc.sendto(descriptor, data, size, flags, (struct sockaddr *)&moved, length);
+		return network_told(descriptor, libc.sendto(descriptor, data, size, flags, (struct sockaddr *)&moved, length));
 	default:
 		return -1;
 	}
@@ -105,7 +105,7 @@ ssize_t hook_sendto(int descriptor, const void *data, size_t size, int flags, co
                     socklen_t length)
 {
 	if (passes(to, length, flags))
-		return libc.sendto(descriptor, data, size, flags, to, length);
+		return network_told(descriptor, libc.sendto(descriptor, data, size, flags, to, length));
 	return send_moved(descriptor, data, size, flags, to, length);
 }
 
@@ -115,10 +115,10 @@ __attribute__((noinline)) static ssize_t send_message_moved(int descriptor, cons
 	struct msghdr copy = *message;
 	switch (place(descriptor, message->msg_name, message->msg_namelen, flags, &moved, &copy.msg_namelen)) {
 	case 0:
-		return libc.sendmsg(descriptor, message, flags);
+		return network_told(descriptor, libc.sendmsg(descriptor, message, flags));
 	case 1:
 		copy.msg_name = &moved;
-		return libc.sendmsg(descriptor, &copy, flags);
+		return network_told(descriptor, libc.sendmsg(descriptor, &copy, flags));
 	default:
 		return -1;
 	}
@@ -126,8 +126,8 @@ __attribute__((noinline)) static ssize_t send_message_moved(int descriptor, cons
 
 ssize_t hook_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
-	if (!message || passes(message->msg_name, message->msg_namelen, flags))
-		return libc.sendmsg(descriptor, message, flags);
+	if (!may_be_memory(message) || passes(message->msg_name, message->msg_namelen, flags))
+		return network_told(descriptor, libc.sendmsg(descriptor, message, flags));
 	return send_message_moved(descriptor, message, flags);
 }
 
@@ -152,7 +152,7 @@ int hook_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, int 
 {
 	if (count > 1024) /* UIO_MAXIOV, the kernel's limit */
 		count = 1024;
-	for (unsigned i = 0; messages && i < count; i++)
+	for (unsigned i = 0; may_be_memory(messages) && i < count; i++)
 		if (!passes(messages[i].msg_hdr.msg_name, messages[i].msg_hdr.msg_namelen, flags))
 			return send_each(descriptor, messages, count, flags);
 	return libc.sendmmsg(descriptor, messages, count, flags);

@@ -50,7 +50,7 @@ __attribute__((noinline)) static void tell_own(int descriptor, struct sockaddr *
 int hook_getsockname(int descriptor, struct sockaddr *address, socklen_t *length)
 {
 	bool free = !network_relays() && !network_relayed_datagrams() && network_flags() & TABLE_INCOMING_LOCAL;
-	socklen_t room = address && length && !free ? *length : 0;
+	socklen_t room = address && may_be_memory(length) && !free ? *length : 0;
 	int result = libc.getsockname(descriptor, address, length);
 	if (result == 0 && room)
 		tell_own(descriptor, address, length, room);
@@ -99,7 +99,7 @@ __attribute__((noinline)) static void tell_peer(int descriptor, struct sockaddr 
 int hook_getpeername(int descriptor, struct sockaddr *address, socklen_t *length)
 {
 	bool free = !network_relays() && !network_relayed_datagrams();
-	socklen_t room = address && length && !free ? *length : 0;
+	socklen_t room = address && may_be_memory(length) && !free ? *length : 0;
 	int result = libc.getpeername(descriptor, address, length);
 	if (result == 0 && room)
 		tell_peer(descriptor, address, length, room);

@@ -75,7 +75,7 @@ __attribute__((noinline)) static int bind_asked(int descriptor, const struct soc
 
 static bool is_ip(const struct sockaddr *address, socklen_t length)
 {
-	return address && length >= sizeof(struct sockaddr_in) &&
+	return may_be_memory(address) && length >= sizeof(struct sockaddr_in) &&
 	       (address->sa_family == AF_INET || address->sa_family == AF_INET6);
 }
 
@@ -151,12 +151,12 @@ static int accepted(int made, struct sockaddr *address, socklen_t *length, sockl
 
 int hook_accept(int descriptor, struct sockaddr *address, socklen_t *length)
 {
-	socklen_t room = address && length ? *length : 0;
+	socklen_t room = address && may_be_memory(length) ? *length : 0;
 	return accepted(libc.accept(descriptor, address, length), address, length, room);
 }
 
 int hook_accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags)
 {
-	socklen_t room = address && length ? *length : 0;
+	socklen_t room = address && may_be_memory(length) ? *length : 0;
 	return accepted(libc.accept4(descriptor, address, length, flags), address, length, room);
 }

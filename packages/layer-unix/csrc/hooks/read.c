@@ -4,6 +4,7 @@
  */
 #include "files.h"
 #include "hook.h"
+#include "network.h"
 
 /* What to read, from a file that is watched. */
 struct reading {
@@ -108,7 +109,7 @@ ssize_t hook_read(int descriptor, void *buffer, size_t size)
 {
 	struct identity identity = identity_watched(descriptor);
 	if (identity.form == WIRE_LAYER_FORM_FOREIGN)
-		return libc.read(descriptor, buffer, size);
+		return network_told(descriptor, libc.read(descriptor, buffer, size));
 	return read_watched(descriptor, &identity, buffer, size, -1);
 }
 
@@ -143,7 +144,7 @@ ssize_t hook_readv(int descriptor, const struct iovec *parts, int count)
 {
 	struct reading reading = {descriptor, identity_watched(descriptor), parts, count, 0};
 	if (reading.identity.form == WIRE_LAYER_FORM_FOREIGN || odd(count, 0))
-		return libc.readv(descriptor, parts, count);
+		return network_told(descriptor, libc.readv(descriptor, parts, count));
 	return read_next(&reading);
 }
 

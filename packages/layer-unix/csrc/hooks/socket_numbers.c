@@ -28,6 +28,8 @@ bool socket_call(long number, const long a[6], long *result)
 		TO(recvfrom, hook_recvfrom((int)a[0], OUT(a[1]), (size_t)a[2], (int)a[3], OUT(a[4]), OUT(a[5])))
 		TO(recvmsg, hook_recvmsg((int)a[0], OUT(a[1]), (int)a[2]))
 		TO(recvmmsg, hook_recvmmsg((int)a[0], OUT(a[1]), (unsigned)a[2], (int)a[3], OUT(a[4])))
+		TO(write, hook_write((int)a[0], IN(a[1]), (size_t)a[2]))
+		TO(writev, hook_writev((int)a[0], IN(a[1]), (int)a[2]))
 	default:
 		return false;
 	}

@@ -33,7 +33,7 @@ MODULE = "_pure.abi3.so"
 GLIBC = "2.17"
 PYTHON_ABI = "0x030B0000"  # the limited API of Python 3.11
 
-PURE = ("table.c", "elf.c", "dns.c", "errno.c", "hooklist.c", "generated/wire.c")
+PURE = ("table.c", "address.c", "elf.c", "dns.c", "errno.c", "hooklist.c", "generated/wire.c")
 """What the cffi module is made of."""
 
 WARNINGS = ("-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wvla", "-Wshadow", "-Wmissing-prototypes")
@@ -124,7 +124,7 @@ def module_source() -> Path:
 
     ffi = cffi.FFI()
     ffi.cdef((SOURCES / "pure.cdef").read_text())
-    names = ("table.h", "elf.h", "dns.h", "hooklist.h", "layer.h")
+    names = ("table.h", "address.h", "elf.h", "dns.h", "hooklist.h", "layer.h")
     ffi.set_source("mirrord_layer_unix._pure", "".join(f'#include "{name}"\n' for name in names), py_limited_api=True)
     SCRATCH.mkdir(exist_ok=True)
     path = SCRATCH / "_pure.c"

@@ -4,6 +4,7 @@
  */
 #include "addresses.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +128,40 @@ static void polled(void)
 	check_connected(end);
 }
 
+/* Programs that ask for no error, and send or receive: the first call tells it. */
+static void used(void)
+{
+	for (int how = 0; how < 10; how++) {
+		char data[4] = "";
+		struct iovec part = {data, 1};
+		struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+		ssize_t (*receive)(int, void *, size_t, size_t, int) = NULL;
+#ifdef __GLIBC__
+		receive = dlsym(RTLD_DEFAULT, "__recv_chk");
+#endif
+		int end = make(SOCK_NONBLOCK);
+		if (begin(end, &refused)) {
+			await(end, POLLOUT | POLLERR | POLLHUP);
+			errno = 0;
+			CHECK((how == 0   ? write(end, "x", 1)
+			       : how == 1 ? writev(end, &part, 1)
+			       : how == 2 ? send(end, "x", 1, MSG_NOSIGNAL)
+			       : how == 3 ? recv(end, data, 1, 0)
+			       : how == 4 ? read(end, data, 1)
+			       : how == 5 ? readv(end, &part, 1)
+			       : how == 6 ? sendto(end, "x", 1, 0, NULL, 0)
+			       : how == 7 ? recvfrom(end, data, 1, 0, NULL, NULL)
+			       : how == 8 ? sendmsg(end, &message, 0)
+			       : receive  ? receive(end, data, 1, sizeof data, 0)
+			                  : recvmsg(end, &message, 0)) == -1);
+			CHECK(errno == ECONNREFUSED);
+			CHECK_FAILS(send(end, "x", 1, MSG_NOSIGNAL), EPIPE);
+			CHECK(recv(end, data, 1, 0) == 0);
+		}
+		CHECK(close(end) == 0);
+	}
+}
+
 static void selected(void)
 {
 	fd_set reading, writing;
@@ -178,6 +214,8 @@ static void arguments(void)
 	CHECK_FAILS(connect(-1, &echo.as.any, echo.size), EBADF);
 	CHECK_FAILS(connect(file, &echo.as.any, echo.size), ENOTSOCK);
 	CHECK_FAILS(connect(end, NULL, echo.size), EFAULT);
+	CHECK_FAILS(connect(end, (void *)8, echo.size), EFAULT);
+	CHECK_FAILS(connect(end, (void *)-8, echo.size), EFAULT);
 	CHECK_FAILS(connect(end, &echo.as.any, 7), EINVAL);
 	CHECK_FAILS(connect(end, &other.as.any, other.size), strchr(host, ':') ? EINVAL : EAFNOSUPPORT);
 	CHECK_FAILS(getsockopt(end, SOL_SOCKET, SO_ERROR, NULL, NULL), EFAULT);
@@ -311,7 +349,7 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} cases[] = {
-		{"blocking", blocking}, {"by-number", by_number}, {"polled", polled},   {"selected", selected},
+		{"blocking", blocking}, {"by-number", by_number}, {"polled", polled},   {"selected", selected}, {"used", used},
 		{"edges", edges},       {"arguments", arguments}, {"options", options}, {"threads", threads},
 		{"processes", processes},
 	};

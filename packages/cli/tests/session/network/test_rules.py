@@ -175,6 +175,8 @@ def test_unix_streams_go_by_pattern() -> None:
     assert found.unix(b"/run/db.sock")
     assert found.unix(b"\0session-bus")
     assert found.unix(b"/x/bus\0\0")
+    assert decisions(unix_streams=("^@shop$",)).unix(b"\0shop") and decisions(unix_streams=("^shop$",)).unix(b"\0shop")
+    assert not decisions(unix_streams=("^@shop$",)).unix(b"shop")
     assert not found.unix(b"/var/run/db.sock")
     assert not found.unix(b"")
     assert decisions(unix_streams=("^.$",)).unix(b"\xff")

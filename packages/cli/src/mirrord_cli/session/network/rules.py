@@ -80,9 +80,10 @@ class NetworkDecisions:
         return tuple(dict.fromkeys(entry.name for entry in entries if entry.name not in {"", LOCALHOST}))
 
     def unix(self, path: bytes) -> bool:
-        """Whether a Unix stream is the target's: a path, or NUL and an abstract name."""
+        """Whether a Unix stream is the target's: a path, or NUL and an abstract name, which may be written with an `@`."""
         text = path.removeprefix(b"\0").rstrip(b"\0").decode(errors="replace")
-        return any(search(text) for search in self._unix)
+        texts = (text, f"@{text}") if path.startswith(b"\0") else (text,)
+        return any(search(each) for search in self._unix for each in texts)
 
     # ------------------------------------------------------------------------------------------ incoming
 
