@@ -34,7 +34,7 @@ class Driver:
         stream: What it goes over.
         connection: This side's end.
         act: Called with each action, in order; must not wait. The last one is Over.
-        drained: Called with the ids of which bulk frames have left.
+        drained: Called with the ids of which bulk frames have left, or were dropped.
         settle: Called after the last of the actions that came at once.
     """
 
@@ -157,6 +157,7 @@ class Driver:
                 self._act(action)
         if self._settle is not None:
             self._settle()
+        self._tell_drained()
 
     async def _read(self) -> None:
         connection = self._connection
