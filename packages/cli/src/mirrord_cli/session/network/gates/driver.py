@@ -19,7 +19,7 @@ from typing import Final
 
 import trio
 
-from mirrord_cli.session.network.kernel.driver import ESTABLISHED, SYN_SENT, Kernel
+from mirrord_cli.session.network.kernel.driver import CLOSE_WAIT, ESTABLISHED, SYN_SENT, Kernel
 from mirrord_protocol.network_values import Address
 
 USES: Final = 256
@@ -30,6 +30,8 @@ SO_ATTACH_FILTER: Final = 26
 _DROP_ALL = array.array("Q", [int.from_bytes(struct.pack("=HBBI", 0x06, 0, 0, 0), "little")])  # BPF: return 0
 _DEAF = struct.pack("@HP", 1, _DROP_ALL.buffer_info()[0])
 _ON = 1
+CONNECTED: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
+"""States of a socket whose other end has accepted the connection; the program may have ended its direction by now."""
 
 
 class Gate:
@@ -62,10 +64,10 @@ class Gate:
         if end is None:
             return None
         try:
-            if _state(end) != ESTABLISHED:
+            if _state(end) not in CONNECTED:
                 with trio.move_on_after(PATIENCE):
                     await trio.lowlevel.wait_writable(end)
-            if _state(end) == ESTABLISHED:
+            if _state(end) in CONNECTED:
                 connected, end = end, None
                 return connected
         finally:

@@ -27,7 +27,7 @@ ROOM: Final = 1 << 16
 
 SYN_SENT, LISTEN, TIME_WAIT = 2, 10, 6
 """States of TCP (the kernel's tcp_states.h)."""
-SYN_RECEIVED, ESTABLISHED = 3, 1
+SYN_RECEIVED, ESTABLISHED, CLOSE_WAIT = 3, 1, 8
 ALL_STATES: Final = 0xFFFFFFFF
 
 _MESSAGE = struct.Struct("=IHHII")
