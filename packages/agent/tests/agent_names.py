@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 IPV4, IPV6, BOTH = 1, 2, 3
-RESOLVER = "nameserver 127.0.0.1\nsearch shop.test two.test\noptions timeout:1\n"
+RESOLVER = "nameserver 127.0.0.1\nsearch shop.test two.test\noptions timeout:10\n"
 FILES = {
     "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.7.0.2 here.shop.test here\n",
     "nsswitch.conf": "hosts: files dns\n",
@@ -69,11 +70,16 @@ class Remote:
 
 
 @contextmanager
-def start() -> Iterator[Remote]:
-    """Run agent_names_remote.py until the block ends."""
+def start(**variables: str) -> Iterator[Remote]:
+    """Run agent_names_remote.py, with more variables, until the block ends."""
     command = [sys.executable, str(Path(__file__).parent / "agent_names_remote.py")]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdin and process.stdout and process.stderr
         if process.stdout.readline() != "ready\n":

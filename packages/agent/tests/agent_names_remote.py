@@ -48,6 +48,7 @@ for name, families, canonical, configured in json.loads(sys.argv[1]):
     except OSError:  # EAI_SYSTEM, with an errno of long ago
         print(json.dumps(["NO_NAME", [], ""]))
 """
+VARIABLES = {name: value for name, value in os.environb.items() if name in {b"LOCALDOMAIN", b"RES_OPTIONS"}}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -148,7 +149,7 @@ async def carry_out(request: dict[str, Any], names: Names, servers: list[Server]
 async def main() -> None:
     paths = Paths(os.open("/", os.O_PATH), process_ids=(os.getpid(),), start=0, outside_root=b"/")
     files = Files(paths, Watches())
-    names = Names(files, Workers(4), Sockets(marked=True), b"host")
+    names = Names(files, Workers(4), Sockets(marked=True), hostname=b"host", variables=VARIABLES)
     servers = [
         Server(host, always=always) for host, always in zip(SERVERS, ("", "servfail", "silent", ""), strict=True)
     ]

@@ -110,7 +110,7 @@ class Caller:
 class Echo:
     """A server of the target: says hello first, then says back what it hears."""
 
-    HELLO = b"220 target\n"
+    HELLO: bytes = b"220 target\n"
 
     def __init__(self, port: int = 80) -> None:
         self._listener = trio.socket.from_stdlib_socket(

@@ -75,11 +75,19 @@ static enum name_outcome question(const struct layer_request *request, const voi
 	return answer->reply.length <= NAME_FAILED ? (enum name_outcome)answer->reply.length : broken();
 }
 
-/* The text behind the addresses, ended with a NUL: there is room for one. False: it can't be a name. */
-static bool end_name(char *text, size_t length)
+/* The names behind the addresses, with a NUL between each two; the last two NULs have room. False: they can't be names. */
+static bool take_names(struct resolved *resolved, char *text, size_t length)
 {
-	text[length] = 0;
-	return length < NAMES_LONGEST && strlen(text) == length;
+	text[length] = text[length + 1] = 0;
+	resolved->name = text;
+	if (strlen(text) >= NAMES_LONGEST)
+		return false;
+	text += strlen(text) + 1;
+	resolved->aliases = text > resolved->name + length ? "" : text;
+	for (; text < resolved->name + length; text += strlen(text) + 1)
+		if (!text[0] || strlen(text) >= NAMES_LONGEST)
+			return false;
+	return true;
 }
 
 static enum name_outcome take(struct resolved *resolved, const struct answer *answer)
@@ -91,41 +99,45 @@ static enum name_outcome take(struct resolved *resolved, const struct answer *an
 	for (size_t i = 0; i < count; i++)
 		if (resolved->addresses[i].family != 4 && resolved->addresses[i].family != 6)
 			return broken();
-	char *text = (char *)resolved->room + count * sizeof *resolved->addresses;
-	if (!end_name(text, size - count * sizeof *resolved->addresses))
-		return broken();
 	resolved->count = count;
-	resolved->name = text;
-	return NAME_FOUND;
+	size_t before = count * sizeof *resolved->addresses;
+	return take_names(resolved, (char *)resolved->room + before, size - before) ? NAME_FOUND : broken();
+}
+
+static void look_up(const struct layer_request *request, const void *payload, size_t size, struct resolved *resolved)
+{
+	struct answer answer;
+	*resolved = (struct resolved){.outcome = NAME_ERROR, .name = "", .aliases = "", .room = malloc(ROOM + 2)};
+	if (!resolved->room)
+		return;
+	resolved->outcome = question(request, payload, size, &answer, resolved->room, ROOM);
+	if (resolved->outcome == NAME_FOUND)
+		resolved->outcome = take(resolved, &answer);
 }
 
 void name_resolve(const char *name, uint32_t flags, uint16_t port, struct resolved *resolved)
 {
 	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_RESOLVE, .flags = flags, .offset = port};
-	struct answer answer;
-	*resolved = (struct resolved){.outcome = NAME_ERROR, .name = "", .room = malloc(ROOM + 1)};
-	if (!resolved->room)
-		return;
-	resolved->outcome = question(&request, name, strlen(name), &answer, resolved->room, ROOM);
-	if (resolved->outcome == NAME_FOUND)
-		resolved->outcome = take(resolved, &answer);
+	look_up(&request, name, strlen(name), resolved);
 	if (resolved->outcome == NAME_FOUND && !resolved->count)
 		resolved->outcome = NAME_NO_DATA;
 }
 
-void resolved_drop(struct resolved *resolved)
-{
-	free(resolved->room);
-}
-
-enum name_outcome name_of_address(const struct wire_address *address, char name[NAMES_LONGEST])
+void name_of_address(const struct wire_address *address, struct resolved *resolved)
 {
 	struct layer_request request = {.operation = WIRE_LAYER_OPERATION_REVERSE};
-	struct answer answer;
-	enum name_outcome outcome = question(&request, address, sizeof *address, &answer, name, NAMES_LONGEST - 1);
-	if (outcome == NAME_FOUND && !end_name(name, answer.reply.payload))
-		return broken();
-	return outcome == NAME_FOUND && !name[0] ? NAME_NO_NAME : outcome;
+	look_up(&request, address, sizeof *address, resolved);
+	if (resolved->outcome == NAME_FOUND && !resolved->name[0])
+		resolved->outcome = NAME_NO_NAME;
+	resolved->addresses = address;
+	resolved->count = 1;
+}
+
+void resolved_drop(struct resolved *resolved)
+{
+	int error = errno;
+	free(resolved->room);
+	errno = error;
 }
 
 /* ---- names beyond ASCII */

@@ -22,13 +22,14 @@ enum name_outcome {
 	NAME_ERROR, /* errno is set: there is no session, no descriptor, no memory */
 };
 
-/* Addresses of a name, in the order in which they are to be tried. */
+/* Addresses of a name, in the order in which they are to be tried, or names of an address. */
 struct resolved {
 	enum name_outcome outcome;
 	size_t count;
 	const struct wire_address *addresses;
-	const char *name; /* the canonical one; "" if it wasn't asked for */
-	void *room;       /* what they are in */
+	const char *name;    /* the canonical one; "" if it wasn't asked for */
+	const char *aliases; /* other names, each with its NUL; "" behind the last */
+	void *room;          /* what they are in */
 };
 
 /* Whether names are this machine's, all of them. Costs nothing. */
@@ -46,8 +47,8 @@ bool name_is_here(const char *name);
 void name_resolve(const char *name, uint32_t flags, uint16_t port, struct resolved *resolved);
 void resolved_drop(struct resolved *resolved);
 
-/* Asks for the name of an address. */
-enum name_outcome name_of_address(const struct wire_address *address, char name[NAMES_LONGEST]);
+/* Asks for the name of an address, and its aliases. As name_resolve(), with that address in the answer. */
+void name_of_address(const struct wire_address *address, struct resolved *resolved);
 
 /* h_errno of an outcome that isn't good. */
 int name_trouble(enum name_outcome outcome);

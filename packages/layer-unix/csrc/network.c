@@ -194,9 +194,9 @@ int network_outcome(const struct socket_facts *socket, int code)
 		return code;
 	if (network_ask(WIRE_LAYER_OPERATION_OUTCOME, socket, 0, NULL, 0, 0, &answer) == 0)
 		return code;
-	/* Where the session is gone, nobody listens any more for a connect that was under way. */
+	/* The session is gone, and its listeners with it: nobody of the target's has refused. */
 	if (answer.outcome != WIRE_LAYER_OUTCOME_FAILED)
-		return code == ECONNREFUSED && errno == ENETDOWN ? ENETDOWN : code;
+		return errno == ENETDOWN && code == ECONNREFUSED ? ENETDOWN : code;
 	return errno == EINPROGRESS ? code : errno;
 }
 

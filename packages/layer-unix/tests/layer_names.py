@@ -53,6 +53,7 @@ NAMES = {
     "web.test": Name(["2001:db8::1:1", "2001:db8::1:2", "10.1.0.1", "10.1.0.2", "10.1.0.3"]),
     f"{HOSTNAME}.test": Name(["198.51.100.7"]),
     "alias.test": Name(alias_of="web.test"),
+    "deep.test": Name(alias_of="alias.test"),
     "four.test": Name(["10.1.0.4"]),
     "six.test": Name(["2001:db8::6"]),
     "1st.test": Name(["10.1.0.11"]),
@@ -106,9 +107,10 @@ def respond(wire: bytes, *, room: int = 65535) -> bytes:
     question = query.question[0]
     name = question.name.to_text(omit_final_dot=True).lower()
     known = NAMES.get(name, Name())
-    if known.alias_of:
-        response.answer.append(dns.rrset.from_text(question.name, 60, "IN", "CNAME", known.alias_of + "."))
-        name = known.alias_of
+    while known.alias_of:
+        owner = dns.name.from_text(name)
+        response.answer.append(dns.rrset.from_text(owner, 60, "IN", "CNAME", known.alias_of + "."))
+        name, known = known.alias_of, NAMES[known.alias_of]
     found = records(name, question.rdtype)
     if found:
         owner = dns.name.from_text(name)
@@ -172,17 +174,19 @@ class Names:
         payload = payload if self.damage is None else self.damage
         return Answer(LayerReply(LayerOutcome.DONE, payload=len(payload), offset=count, length=outcome), payload)
 
-    def find(self, asked: str) -> tuple[str, Name]:
-        """The full name and what is known of it: by the search list, along aliases."""
+    def find(self, asked: str) -> tuple[list[str], Name]:
+        """The canonical name, then those that led to it, and what is known of it: by the search list."""
         for name in (asked, f"{asked}.{SEARCH}") if "." in asked else (f"{asked}.{SEARCH}", asked):
             if name in self.names:
-                known = self.names[name]
-                return (known.alias_of, self.names[known.alias_of]) if known.alias_of else (name, known)
-        return asked, Name(outcome=NO_NAME)
+                led = [name]
+                while self.names[led[-1]].alias_of:
+                    led.append(self.names[led[-1]].alias_of)
+                return [led[-1], *led[:-1]], self.names[led[-1]]
+        return [asked], Name(outcome=NO_NAME)
 
     def _resolve(self, request: LayerRequest, payload: bytes) -> Answer:
         asked = payload.decode()
-        canonical, known = self.find(asked.rstrip(".").lower())
+        full, known = self.find(asked.rstrip(".").lower())
         wanted = {4: LayerResolve.IPV4, 6: LayerResolve.IPV6}
         fitting = [
             address
@@ -192,7 +196,7 @@ class Names:
         outcome = known.outcome or (FOUND if fitting else NO_DATA)
         data = b"".join(map(encode_host, fitting))
         if request.flags & LayerResolve.CANONICAL_NAME and outcome == FOUND:
-            data += canonical.encode()
+            data += "\0".join(full).encode()
         return self._reply(asked, data, count=len(fitting), outcome=outcome)
 
     def _reverse(self, request: LayerRequest, payload: bytes) -> Answer:

@@ -109,7 +109,7 @@ def test_bad_ends(session: Session, names: Names, program: str, compiler: str) -
         names.failure = failure
         assert ends("web") == [(code, errno.EMFILE if code == EAI_SYSTEM else KEPT)] * 3
     names.failure = ""
-    for damage in (b"\1", bytes(24), b"\4" + bytes(23) + b"a\0b", b"\4" + bytes(23) + b"x" * 1025):
+    for damage in (b"\1", bytes(24), b"\4" + bytes(23) + b"a\0\0b", b"\4" + bytes(23) + b"x" * 1025):
         names.damage = damage
         assert ends("web") == [(EAI_SYSTEM, errno.EIO)] * 3
     session.die()

@@ -84,7 +84,7 @@ def test_bad_ends(session: Session, names: Names, program: str, compiler: str) -
 
     names.failure = "EMFILE"
     assert calls(session.run(program, "10.1.0.1").stdout)[0] == (EAI_SYSTEM, "", errno.EMFILE)
-    names.failure, names.damage = "", b"a\0b"
+    names.failure, names.damage = "", b"a\0\0b"
     assert calls(session.run(program, "10.1.0.1").stdout)[0] == (EAI_SYSTEM, "", errno.EIO)
     names.damage = b""
     assert calls(session.run(program, "10.1.0.1").stdout)[0] == (0, "10.1.0.1", 0)

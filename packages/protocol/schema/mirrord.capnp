@@ -269,7 +269,7 @@ struct Resolved {
   outcome @0 :Outcome;
   addresses @1 :List(Address);  # ports are 0; in the order of RFC 6724, as seen from the target
   name @2 :Data;                # the canonical name if it was wanted; the answer to `reverse`
-  aliases @3 :List(Data);       # further names of a hosts file's line
+  aliases @3 :List(Data);       # further names: of a hosts file's line, or those that led to the canonical one
   lifetime @4 :UInt32;          # milliseconds for which this answer, also a bad one, may be remembered
 
   enum Outcome {
@@ -353,9 +353,9 @@ enum LayerOperation {
   place @11;       # payload: path; which path on this machine should a change of it go to?
   notice @12;      # payload: a program's path; flags: LayerNotice. Comes back: text for stderr, once a program
   table @13;       # the shared table's descriptor comes back
-  resolve @14;     # payload: name; flags: LayerResolve. Back: addresses, then the canonical name; `offset`: how many
-                   # addresses, `length`: Resolved's outcome
-  reverse @15;     # payload: address. Back: the name
+  resolve @14;     # payload: name; flags: LayerResolve. Back: addresses, then, if it was wanted, the canonical name, and a
+                   # NUL before each alias; `offset`: how many addresses, `length`: Resolved's outcome
+  reverse @15;     # payload: address. Back: the name, and a NUL before each alias
   query @16;       # payload: DNS message; flags 1: search. Back: DNS message
   connect @17;     # payload: address; inode: the socket; flags: LayerSocket. Back: the address to connect to here
   connecting @18;  # the socket `inode` has called connect; payload: its own address. Nothing comes back

@@ -13,6 +13,7 @@ import trio
 from mirrord_protocol.client import Client, open_client
 from mirrord_protocol.messages import encode_chunk
 from mirrord_protocol.server import Reply, serve
+from mirrord_protocol.server import Service as ServiceProtocol
 from mirrord_protocol.values import (
     Failure,
     FileSystemOf,
@@ -105,7 +106,7 @@ class Service:
 
 @asynccontextmanager
 async def connected(
-    service: Service, streams: tuple[trio.abc.Stream, trio.abc.Stream], hello: Hello = HELLO
+    service: ServiceProtocol, streams: tuple[trio.abc.Stream, trio.abc.Stream], hello: Hello = HELLO
 ) -> AsyncIterator[tuple[Client, list[Failure]]]:
     """A client of a service over two joined streams, and a list that gets the reason of the server's end."""
     ended: list[Failure] = []

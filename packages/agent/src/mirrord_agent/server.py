@@ -91,6 +91,7 @@ async def run(
             stack.callback(service.close)  # when all connections have ended: their resets need its rules
             nursery.start_soon(service.pass_on_changes)
             failure = await serve(stream, token_digest=token_digest, service=service, until=service.wait_target_ended)
+            await service.leave()
             nursery.cancel_scope.cancel()
     return failure
 
@@ -155,6 +156,11 @@ class AgentService:
             capabilities=ALL_CAPABILITIES & ~sum(self._lacking),
             lacking=tuple(Lacking(capability, reason) for capability, reason in self._lacking.items()),
         )
+
+    async def leave(self) -> None:
+        """Let what others do through us come to an end, for a moment."""
+        if self._incoming:
+            await self._incoming.leave()
 
     def close(self) -> None:
         """Let go of what isn't the session's: its handles are closed by then."""
@@ -236,7 +242,15 @@ class AgentService:
             await self._workers.run(load_names)
             from mirrord_agent.names.driver import Names
 
-            self._names = Names(self._files, self._workers, self._sockets, self._target.hostname)
+            target = self._target
+            data = await self._workers.run(lambda: target_driver.environment(target))
+            self._names = Names(
+                self._files,
+                self._workers,
+                self._sockets,
+                hostname=target.hostname,
+                variables=dict(env.parse(data)),
+            )
         return self._names
 
     async def _either(

@@ -10,12 +10,14 @@ import trio
 
 import incoming_kit
 from incoming_kit import Caller, Echo, connect, open_session, own_address, peer_address, receive, rules_gone
+from mirrord_agent.incoming import driver
 from mirrord_agent.incoming.rules.driver import Rules
 from mirrord_agent.incoming.rules.machine import refused
 from mirrord_protocol.connections import Connection
 from mirrord_protocol.failure import RemoteError
 from mirrord_protocol.network_values import SubscribeMode
-from mirrord_protocol.values import Failure, FailureKind
+from mirrord_protocol.testing.driver import TOKEN, open_paired
+from mirrord_protocol.values import Failure, FailureKind, Hello
 from network_kit import everybody, neighbour, ruleset
 
 STEAL, MIRROR = SubscribeMode.STEAL, SubscribeMode.MIRROR
@@ -141,7 +143,9 @@ def test_another_session_has_the_port(ordinary: bool) -> None:
                 with pytest.raises(RemoteError) as caught:
                     await second.subscribe(80, mode, caller.accept)
                 assert caught.value.failure.errno == "EADDRINUSE"
-                assert "port 80 of the target is held by alice on laptop, process 7, since 2" in str(caught.value)
+                assert "port 80 of the target is held by another session (alice on laptop, process 7, since 2" in str(
+                    caught.value
+                )
             with pytest.raises(RemoteError) as caught:
                 await first.subscribe(80, MIRROR, caller.accept)
             assert caught.value.failure.errno == "EADDRINUSE"
@@ -312,5 +316,34 @@ def test_no_port_and_no_rights(monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(RemoteError) as caught:
                 await session.subscribe(80, STEAL, Caller().accept)
             assert caught.value.failure == lacking
+
+    incoming_kit.run(block)
+
+
+def test_what_is_under_way_when_the_session_ends_gets_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "FAREWELL", 0.3)
+
+    async def block() -> None:
+        with socket.create_server(("127.0.0.1", 80)) as server:  # answers nothing
+            async with trio.open_nursery() as nursery:
+                incoming = driver.Incoming(nursery, incoming_kit.LOG, "test")
+                async with open_paired(incoming_kit.PortService(incoming), Hello(TOKEN)) as session:
+                    caller = Caller()
+                    await session.subscribe(80, MIRROR, caller.accept)
+                    idle, asking = await connect("127.0.0.1"), await connect("127.0.0.1")
+                    copies = {each.peer: each for each in [await caller.next(), await caller.next()]}
+                    kept = [server.accept()[0], server.accept()[0]]
+                    await asking.send_all(b"question")
+                    await caller.wait_for(copies[own_address(asking)], b"question")
+                before = trio.current_time()
+                await incoming.leave()
+                assert trio.current_time() - before >= 0.3
+                assert await idle.receive_some(1) == b""
+                nursery.cancel_scope.cancel()
+            assert await is_reset(asking)
+            incoming.close()
+            assert ruleset() == ""
+            for each in kept:
+                each.close()
 
     incoming_kit.run(block)

@@ -107,13 +107,14 @@ class Played:
         self._far, self.target = _pair()
         self.sink = FakeSink(room)
         self.fed: list[Copy] = []
+        self.leaving = trio.Event()
         for each in (self._near, self._far):
             each.setblocking(False)
         for each in (self.client, self.target):
             each.settimeout(10)
 
     async def pump(self) -> None:
-        await pump(self._near, self._far, Copy(self.sink), self.fed.append)
+        await pump(self._near, self._far, Copy(self.sink), self.fed.append, self.leaving)
         assert self._near.fileno() == self._far.fileno() == -1
 
 
@@ -266,6 +267,24 @@ def test_cancelled_both_sides_are_reset() -> None:
         assert play.sink.failure == RESET
 
     trio.run(run)
+
+
+def test_leaving_it_ends_at_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "QUIET", 0.02)
+
+    def block(play: Played) -> None:
+        play.client.sendall(b"question")
+        assert play.target.recv(99) == b"question"
+        trio.from_thread.run_sync(play.leaving.set)
+        play.client.settimeout(0.3)
+        with pytest.raises(TimeoutError):  # the answer is still owed
+            play.client.recv(99)
+        play.client.settimeout(10)
+        play.target.sendall(b"answer")
+        assert play.client.recv(99) == b"answer"
+        assert play.client.recv(99) == play.target.recv(99) == b""
+
+    assert played(block).sink.failure == RESET
 
 
 # ---------------------------------------------------------------------------------------------- onward

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mirrord_agent.names.config.machine import (
     DEFAULT_SERVICES,
@@ -13,6 +15,8 @@ from mirrord_agent.names.config.machine import (
     parse_resolver,
     parse_services,
 )
+from mirrord_agent.names.hosts.machine import parse_hosts
+from mirrord_agent.names.order.machine import parse_tables
 
 LOOPBACK = NameServer(bytes([127, 0, 0, 1]))
 LINK_LOCAL = b"\xfe\x80" + bytes(13) + b"\1"
@@ -135,3 +139,15 @@ SERVICES = {
 @pytest.mark.parametrize(("text", "expected"), SERVICES.values(), ids=list(SERVICES))
 def test_nsswitch_conf(text: bytes, expected: tuple[Service, ...]) -> None:
     assert parse_services(text) == expected
+
+
+WORDS = st.sampled_from([b"nameserver", b"search", b"domain", b"options", b"hosts:", b"files", b"[NOTFOUND=return]",
+    b"ndots:", b"9" * 5000, b" ", b"\n", b"\0", b"::1%", b"1.1.1.1", b"\xff", b"#", b"["])  # fmt: skip
+
+
+@given(st.lists(WORDS).map(b"".join))
+def test_garbage(data: bytes) -> None:
+    assert 0 < len(parse_resolver(data, data).servers) <= 3
+    assert parse_services(data)
+    parse_hosts(data)
+    parse_tables(data)

@@ -75,6 +75,13 @@ def test_search_lists(remote: Remote) -> None:
         remote.compare(questions)
 
 
+def test_variables_of_the_target() -> None:
+    with start(LOCALDOMAIN="two.test  shop.test", RES_OPTIONS="ndots:2 timeout:1 nonsense") as remote:
+        remote.put(resolv_conf="nameserver 127.0.0.1\nsearch nothing.test\noptions ndots:0\n")
+        remote.compare(every("twice", "deep.er", "single", "nothing"))
+        assert remote.resolve("twice", IPV4)["addresses"] == ["10.7.0.22"]
+
+
 def test_numbers(remote: Remote) -> None:
     remote.compare(
         every(
@@ -148,6 +155,12 @@ def test_aliases_of_a_file(remote: Remote) -> None:
     }  # fmt: skip
 
 
+def test_aliases_of_a_server(remote: Remote) -> None:
+    found = remote.resolve("alias.shop.test", IPV4, canonical=True)
+
+    assert (found["name"], found["aliases"]) == ("www.shop.test", ["alias.shop.test", "other.shop.test"])
+
+
 def test_lifetimes(remote: Remote) -> None:
     for name, seconds in (
         ("alias.shop.test", 20),  # the least of its chain
@@ -186,7 +199,8 @@ def test_servers_one_after_another(remote: Remote) -> None:
         (("fe80::1%lo", "fe80::1%nothing", "127.0.0.1"), [1, 0, 0, 0]),
     ):
         lines = "".join(f"nameserver {server}\n" for server in servers)
-        remote.put(resolv_conf=f"{lines}options timeout:1 attempts:1\n")
+        seconds = 1 if "127.0.0.3" in servers else 10
+        remote.put(resolv_conf=f"{lines}options timeout:{seconds} attempts:1\n")
         remote.asked()
         assert remote.resolve("www.shop.test.", IPV4)["outcome"] == "FOUND"
         assert [len(each) for each in remote.asked()] == asked, servers
@@ -205,7 +219,7 @@ def test_nobody_answers(remote: Remote) -> None:
         remote.put(resolv_conf=f"nameserver {server}\noptions timeout:1\n")
         begun = time.monotonic()
         assert remote.resolve("www.shop.test")["outcome"] == "TRY_AGAIN"
-        assert seconds <= time.monotonic() - begun < seconds + 3
+        assert seconds <= time.monotonic() - begun < seconds + 10
 
 
 def test_options_of_questions(remote: Remote) -> None:
@@ -274,4 +288,5 @@ def test_questions_that_are_none(remote: Remote) -> None:
 
 def test_names_that_nobody_can_have(remote: Remote) -> None:
     remote.compare(every("a" * 64 + ".shop.test", "a..shop.test", ".", "", ".shop.test", ("a" * 50 + ".") * 6))
-    assert remote.resolve("www\0.shop.test")["outcome"] == "NO_NAME"
+    for name in ("www\0.shop.test", "9" * 5000, "fe80::1%" + "9" * 5000, "fe80::1%a\0b", "1.2.3.4\0"):
+        assert remote.resolve(name)["outcome"] == "NO_NAME", name

@@ -6,8 +6,10 @@ import itertools
 import socket
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mirrord_agent.names.numeric import aton, pton4, pton6, scoped, takes_interface, unmapped
+from mirrord_agent.names.numeric import aton, pton4, pton6, scope_number, scoped, takes_interface, unmapped
 
 PARTS = ("0", "1", "255", "256", "07", "08", "0x1f", "0X", "", "65536", "16777216", "-1", "1 ", "١")
 
@@ -66,6 +68,22 @@ def test_scopes() -> None:
         ("::1", False),
     ):
         assert takes_interface(socket.inet_pton(socket.AF_INET6, text)) is takes, text
+
+
+def test_numbers_of_any_length() -> None:
+    assert aton(b"1" * 5000) is None
+    assert scope_number(b"9" * 5000) is None
+    assert scope_number(b"7") == 7
+    assert scope_number(b"eth0") is None
+    assert scoped(b"fe80::1%a\0b") is None
+
+
+@given(st.binary(max_size=40))
+def test_garbage(data: bytes) -> None:
+    assert len(aton(data) or bytes(4)) == 4
+    assert len(pton4(data) or bytes(4)) == 4
+    assert len(pton6(data) or bytes(16)) == 16
+    assert scoped(data) is None or len(scoped(data) or ()) == 2
 
 
 def test_mapped() -> None:

@@ -7,6 +7,8 @@ import itertools
 import dns.message
 import dns.rcode
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mirrord_agent.names.config.machine import NameServer, Resolver
 from mirrord_agent.names.servers.machine import (
@@ -116,3 +118,10 @@ def test_rotation() -> None:
     for start in range(3):
         assert {server for server, _ in schedule(rotating, start)} == set(SERVERS)
     assert len(list(itertools.islice(schedule(rotating, 1), 9))) == 3
+
+
+@given(st.binary(max_size=60))
+def test_garbage(data: bytes) -> None:
+    assert not matches(QUERY, data[2:])
+    is_query(data)
+    question(data)

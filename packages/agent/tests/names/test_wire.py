@@ -51,7 +51,8 @@ def test_addresses_and_their_aliases() -> None:
             "b.test. 80 A 10.0.0.2",
         )
     )
-    assert answer == Answer(NameOutcome.FOUND, (bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])), b"b.test", 70)
+    hosts, aliases = (bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])), (b"www.shop.test", b"a.test")
+    assert answer == Answer(NameOutcome.FOUND, hosts, b"b.test", 70, aliases=aliases)
     assert read(reply("www.shop.test. 9 AAAA fd00::1", kind=AAAA)).values == (b"\xfd" + bytes(14) + b"\1",)
     assert read(reply("www.shop.test. 9 PTR x.test.", kind=PTR)).values == (b"x.test",)
     assert read(reply("www.shop.test. 999999 A 10.0.0.1")).lifetime == 3600

@@ -78,6 +78,19 @@ def test_variables_count(folder: Path, capsys: pytest.CaptureFixture[str], monke
     ]
 
 
+def test_the_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        '{"target": "process/1", "feature": {"network": {"incoming": "steal", "dns": {"filter": {"local": "x:1:y"}}}}}'
+    )
+    assert "no address; one of IPv6" in verdict(capsys, text)["errors"][0]
+
+    text = '{"target": "process/1", "feature": {"network": {"incoming": {"port_mapping": [[80, 80]]}}}}'
+    found = verdict(capsys, text, "--resolved")
+    assert found["warnings"] == ["feature.network.incoming.port_mapping: the pair of 80 and 80 has no effect."]
+    again = verdict(capsys, json.dumps(found["resolved_config"]), "--resolved")
+    assert again["resolved_config"] == found["resolved_config"]
+
+
 def test_the_resolved_configuration_is_one_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = '{"target": "process/1", "skip_processes": "a", "feature": {"env": false, "fs": {"local": "(?<x>a)"}}}'
     found = verdict(capsys, text, "--resolved")["resolved_config"]

@@ -5,19 +5,13 @@
 #include "address.h"
 #include "hook.h"
 #include "names.h"
-
-#include <stdlib.h>
-#include <strings.h>
+#include "remote.h"
 
 enum { OWN = 16384 }; /* bytes behind a result of the functions without a buffer: some hundred addresses */
 
-/* What is put into a struct hostent. */
-struct found {
-	int family;
-	const char *name, *alias; /* alias: "" if there is none */
-	const struct wire_address *addresses;
-	size_t count;
-};
+/* How a search ended: an outcome, or that the buffer is too small. */
+enum { TOO_SMALL = NAME_ERROR + 1 };
+enum { LEAST = 3 * sizeof(char *) + 4 + 2 }; /* bytes of the smallest answer; who has less room needn't ask */
 
 static char *put_text(char **at, const char *text)
 {
@@ -27,79 +21,63 @@ static char *put_text(char **at, const char *text)
 	return where;
 }
 
-/* Lays all out in a buffer. False: it is too small. */
-static bool put(const struct found *found, struct hostent *host, char *buffer, size_t size)
+/* Lays all out in a buffer; addresses of another family are left away. An outcome, or TOO_SMALL. */
+static int put(const struct resolved *found, const char *name, int family, struct hostent *host, char *buffer, size_t size)
 {
-	size_t each = found->family == AF_INET ? 4 : 16, skip = -(uintptr_t)buffer % sizeof(char *);
-	size_t need = skip + (found->count + 3) * sizeof(char *) + found->count * each + strlen(found->name) + 1 +
-	              strlen(found->alias) + 1;
+	size_t each = family == AF_INET ? 4 : 16, skip = -(uintptr_t)buffer % sizeof(char *), count = 0, aliases = 0;
+	size_t need = skip + strlen(name) + 1;
+	for (const char *alias = found->aliases; *alias; alias += strlen(alias) + 1, aliases++)
+		need += strlen(alias) + 1;
+	for (size_t i = 0; i < found->count; i++)
+		count += found->addresses[i].family == (family == AF_INET ? 4 : 6);
+	need += (count + 1 + aliases + 1) * sizeof(char *) + count * each;
+	if (!count)
+		return NAME_NO_DATA;
 	if (!buffer || size < need)
-		return false;
-	char **list = (char **)(void *)(buffer + skip), **aliases = list + found->count + 1, *at = (char *)(aliases + 2);
-	for (size_t i = 0; i < found->count; i++, at += each)
-		list[i] = memcpy(at, ADDRESS_HOST(&found->addresses[i]), each);
-	list[found->count] = NULL;
-	aliases[0] = found->alias[0] ? put_text(&at, found->alias) : NULL;
-	aliases[1] = NULL;
-	*host = (struct hostent){.h_name = put_text(&at, found->name),
-	                         .h_aliases = aliases,
-	                         .h_addrtype = found->family,
-	                         .h_length = (int)each,
-	                         .h_addr_list = list};
-	return true;
-}
-
-/* How a search ended: an outcome, or that the buffer is too small. */
-enum { TOO_SMALL = NAME_ERROR + 1 };
-
-/*
- * Whether the name asked for is another than the canonical one, and not just its beginning, to which the search list gave
- * an end: then it is an alias.
- */
-static bool is_alias(const char *asked, const char *canonical)
-{
-	size_t length = strlen(asked);
-	if (length && asked[length - 1] == '.')
-		length--;
-	return strncasecmp(asked, canonical, length) != 0 || (canonical[length] && canonical[length] != '.');
+		return TOO_SMALL;
+	char **list = (char **)(void *)(buffer + skip), **others = list + count + 1, *at = (char *)(others + aliases + 1);
+	*host = (struct hostent){.h_aliases = others, .h_addrtype = family, .h_length = (int)each, .h_addr_list = list};
+	for (size_t i = 0; i < found->count; i++) {
+		if (found->addresses[i].family != (family == AF_INET ? 4 : 6))
+			continue;
+		*list++ = memcpy(at, ADDRESS_HOST(&found->addresses[i]), each);
+		at += each;
+	}
+	*list = NULL;
+	for (const char *alias = found->aliases; *alias; alias += strlen(alias) + 1)
+		*others++ = put_text(&at, alias);
+	*others = NULL;
+	host->h_name = put_text(&at, name);
+	return NAME_FOUND;
 }
 
 static int find_addresses(const char *name, int family, struct hostent *host, char *buffer, size_t size)
 {
 	struct resolved resolved;
-	struct wire_address *fitting = NULL;
+	if (size < LEAST)
+		return TOO_SMALL;
 	uint32_t flag = family == AF_INET ? WIRE_LAYER_RESOLVE_IPV4 : WIRE_LAYER_RESOLVE_IPV6;
 	name_resolve(name, 1u << flag | 1u << WIRE_LAYER_RESOLVE_CANONICAL_NAME, 0, &resolved);
 	int outcome = (int)resolved.outcome;
-	if (outcome == NAME_FOUND) {
-		struct found found = {.family = family, .name = resolved.name[0] ? resolved.name : name, .alias = ""};
-		if (is_alias(name, found.name))
-			found.alias = name;
-		found.addresses = fitting = resolved.room;
-		for (size_t i = 0; i < resolved.count; i++)
-			if (resolved.addresses[i].family == (family == AF_INET ? 4 : 6))
-				fitting[found.count++] = resolved.addresses[i];
-		if (!found.count)
-			outcome = NAME_NO_DATA;
-		else if (!put(&found, host, buffer, size))
-			outcome = TOO_SMALL;
-	}
-	int error = errno;
+	if (outcome == NAME_FOUND)
+		outcome = put(&resolved, resolved.name[0] ? resolved.name : name, family, host, buffer, size);
 	resolved_drop(&resolved);
-	errno = error;
 	return outcome;
 }
 
 static int find_name(const void *address, int family, struct hostent *host, char *buffer, size_t size)
 {
-	char name[NAMES_LONGEST];
 	struct wire_address own = {.family = family == AF_INET ? 4 : 6};
+	struct resolved resolved;
+	if (size < LEAST)
+		return TOO_SMALL;
 	memcpy(ADDRESS_HOST(&own), address, family == AF_INET ? 4 : 16);
-	enum name_outcome outcome = name_of_address(&own, name);
-	if (outcome != NAME_FOUND)
-		return outcome;
-	struct found found = {.family = family, .name = name, .alias = "", .addresses = &own, .count = 1};
-	return put(&found, host, buffer, size) ? NAME_FOUND : TOO_SMALL;
+	name_of_address(&own, &resolved);
+	int outcome = (int)resolved.outcome;
+	if (outcome == NAME_FOUND)
+		outcome = put(&resolved, resolved.name, family, host, buffer, size);
+	resolved_drop(&resolved);
+	return outcome;
 }
 
 static bool name_passes(const char *name, int family)
@@ -127,6 +105,8 @@ static int end_r(int outcome, int error, struct hostent *host, struct hostent **
 		return errno = ERANGE;
 	}
 	*trouble = name_trouble((enum name_outcome)outcome);
+	if (outcome != NAME_FOUND && !libc_is_musl())
+		h_errno = *trouble; /* where CPython looks */
 	switch (outcome) {
 	case NAME_FOUND:
 		*result = host;
@@ -134,7 +114,9 @@ static int end_r(int outcome, int error, struct hostent *host, struct hostent **
 	case NAME_ERROR:
 		return errno;
 	case NAME_TRY_AGAIN:
-		return errno = EAGAIN;
+		if (libc_is_musl())
+			return errno = EAGAIN;
+		break;
 	default:
 		break;
 	}

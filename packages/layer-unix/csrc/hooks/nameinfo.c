@@ -58,9 +58,11 @@ static void shorten(char *name)
 		name[length - size] = 0;
 }
 
-static int put_name(char *host, socklen_t size, char *name, int flags)
+/* Not inlined: the room for a name. */
+__attribute__((noinline)) static int put_name(char *host, socklen_t size, const char *found, int flags)
 {
-	char *converted = NULL;
+	char name[NAMES_LONGEST], *converted = NULL;
+	strcpy(name, found);
 	if (flags & NI_NOFQDN && !libc_is_musl()) /* which takes no notice */
 		shorten(name);
 	if (flags & NI_IDN) {
@@ -75,26 +77,29 @@ static int put_name(char *host, socklen_t size, char *name, int flags)
 
 enum { ASK_LIBC = 1 }; /* EAI_* are below 0 */
 
-/* Not inlined: the room for a name. */
-__attribute__((noinline)) static int find(const struct wire_address *address, char *host, socklen_t size,
-                                          const char *digits, int flags)
+static int find(const struct wire_address *address, char *host, socklen_t size, const char *digits, int flags)
 {
-	char name[NAMES_LONGEST];
-	switch (name_of_address(address, name)) {
+	struct resolved resolved;
+	int code = flags & NI_NAMEREQD ? EAI_NONAME : put(host, size, digits);
+	name_of_address(address, &resolved);
+	switch (resolved.outcome) {
 	case NAME_FOUND:
-		return put_name(host, size, name, flags);
+		code = put_name(host, size, resolved.name, flags);
+		break;
 	case NAME_LOCAL:
-		return ASK_LIBC;
+		code = ASK_LIBC;
+		break;
 	case NAME_ERROR:
-		return errno == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
+		code = errno == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
+		break;
 	case NAME_TRY_AGAIN:
-		if (!libc_is_musl())
-			return EAI_AGAIN;
+		code = libc_is_musl() ? code : EAI_AGAIN;
 		break;
 	default:
 		break;
 	}
-	return flags & NI_NAMEREQD ? EAI_NONAME : put(host, size, digits);
+	resolved_drop(&resolved);
+	return code;
 }
 
 int hook_getnameinfo(const struct sockaddr *address, socklen_t size, char *host, socklen_t host_size, char *service,

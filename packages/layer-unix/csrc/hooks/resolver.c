@@ -113,6 +113,8 @@ static int search(struct __res_state *state, const char *name, int record_class,
 {
 	size_t length = strlen(name);
 	bool whole = libc_is_musl();
+	if (!whole)
+		trouble(state, HOST_NOT_FOUND, 0); /* glibc leaves it so where a name is found */
 	whole |= length && name[length - 1] == '.' && (length == 1 || name[length - 2] != '\\');
 	return query(state, name, record_class, type, answer, size, whole ? 0 : SEARCH);
 }

@@ -50,14 +50,14 @@ class Channel:
         self._when_over: Callable[[], None] | None = None
 
     @property
-    def closed_before(self) -> bool:
-        """Whether the id was over before this was made; for the carrier alone."""
-        return self._way.over
-
-    @property
     def over(self) -> bool:
         """Whether nothing more will come or go."""
         return self._over
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the id is over though this wasn't told; for the carrier alone."""
+        return self._way.over
 
     async def wait_over(self) -> None:
         """Return when it is over."""
@@ -128,9 +128,9 @@ class Connection(Channel):
         """
         if self._over or self.mute:
             return
-        self._carrier.two_ways.send(self._way, data, end=end)
+        was_the_end = self._carrier.two_ways.send(self._way, data, end=end)
         self._carrier.driver.push()
-        if self._way.over:
+        if was_the_end:
             self.end(None)
 
     async def wait_for_room(self) -> None:
@@ -286,22 +286,27 @@ class Carrier:
         self._came: dict[int, Channel] = {}  # those for which something came just now
 
     def connection(self, id_: int, local: Address | UnixAddress, peer: Address | UnixAddress) -> Connection:
-        """Return a new Connection for an id that was just opened."""
-        return self._keep(Connection(self, self._way(id_), local, peer))
+        """Return a new Connection for an id that was just opened; one that is over if it was closed meanwhile."""
+        way = self.two_ways.claim(id_)
+        return self._keep(Connection(self, way or TwoWay.ended(id_), local, peer), way)
 
     def datagrams(self, id_: int, local: Address, peer: Address) -> DatagramStream:
-        """Return a new DatagramStream for an id that was just opened."""
-        return self._keep(DatagramStream(self, self._way(id_), local, peer))
+        """Return a new DatagramStream, likewise."""
+        way = self.two_ways.claim(id_)
+        return self._keep(DatagramStream(self, way or TwoWay.ended(id_), local, peer), way)
 
-    def _way(self, id_: int) -> TwoWay:
-        return self.two_ways.find(id_) or TwoWay.ended(id_)
-
-    def _keep(self, channel: C) -> C:
+    def _keep(self, channel: C, way: TwoWay | None) -> C:
+        # The id may be over already, by what came in the same moment: the actions that tell so are still to come.
         self._channels[channel.id] = channel
-        # The session learns of an id and of its end in one go where both came together: the end is told next.
-        if channel.closed_before and isinstance(self._end, AgentEnd):
+        if way is None:
             channel.end(RESET)
         return channel
+
+    def look_after(self, id_: int) -> None:
+        """End what the agent's side has given up by its request."""
+        channel = self._channels.get(id_)
+        if channel is not None and channel.given_up:
+            channel.end(RESET)
 
     def forget(self, id_: int) -> None:
         """Drop an id that is over; its task looks again."""

@@ -283,7 +283,7 @@ class _Server:
             try:
                 await self._service.handle(id_, request, reply)
                 self.connection.finish(id_)
-                self.driver.wake()
+                self.answered(id_)
             except OSError as error:
                 reply.fail(failure_of(error))
             except Exception:
@@ -301,6 +301,7 @@ class _Server:
     def answered(self, id_: int) -> None:
         """Note that an id has its answer: others that wait for it may begin."""
         self.driver.wake()
+        self.carrier.look_after(id_)
         if task := self._tasks.get(id_):
             task.answered.set()
 

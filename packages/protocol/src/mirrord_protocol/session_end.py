@@ -178,8 +178,8 @@ class SessionEnd(Connection):
     def _find(self, id_: int, *phases: Phase) -> Id | None:
         """Return an id's record, None if we closed it; anything else is a lie."""
         record = self._ids.get(id_)
-        if record is None and not 0 < id_ <= self.asked:
-            raise RemoteProtocolError(f"id {id_} was never used")
+        if record is None and (not 0 < id_ <= self.asked or self.two_ways.find(id_) is not None):
+            raise RemoteProtocolError(f"id {id_:#x} was never used, or is answered")
         if record is not None and record.phase not in phases:
             raise RemoteProtocolError(f"id {id_}: not to be expected in the phase {record.phase.name}")
         return record

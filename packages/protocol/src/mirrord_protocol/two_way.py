@@ -73,6 +73,7 @@ class TwoWays:
         self._lanes = lanes
         self._say = say
         self._open: dict[int, TwoWay] = {}
+        self._unclaimed: dict[int, TwoWay] = {}
         self.find: Callable[[int], TwoWay | None] = self._open.get
         """Return the record of an id that is open."""
 
@@ -89,8 +90,12 @@ class TwoWays:
     ) -> TwoWay:
         """Begin an id; its window, from `windows.open`, is given back at its end."""
         way = TwoWay(id_, allowed=allowed, granted=granted, window=window, datagrams=datagrams, now=now)
-        self._open[id_] = way
+        self._open[id_] = self._unclaimed[id_] = way
         return way
+
+    def claim(self, id_: int) -> TwoWay | None:
+        """Return the record of an id that was opened, once, even if it is over by now."""
+        return self._unclaimed.pop(id_, None)
 
     def _end(self, way: TwoWay) -> None:
         way.over = True
@@ -106,10 +111,13 @@ class TwoWays:
         left = way.allowed - way.sent
         return min(left, self._lanes.room(way.id)) if left > 0 else 0
 
-    def send(self, way: TwoWay, data: bytes | memoryview, *, end: bool = False) -> None:
-        """Queue data, within the credit, which must not be changed afterwards. Does nothing for an id that is over."""
+    def send(self, way: TwoWay, data: bytes | memoryview, *, end: bool = False) -> bool:
+        """Queue data, within the credit, which must not be changed afterwards; tell whether this was the id's end.
+
+        Does nothing for an id that is over.
+        """
         if way.over or not (data or end):
-            return
+            return False
         way.sent += len(data)
         if way.sent_end or way.sent > way.allowed:
             raise LocalProtocolError(f"id {way.id:#x}: data after its end, or beyond the credit of {way.allowed}")
@@ -119,6 +127,7 @@ class TwoWays:
             self._lanes.put_stream(way.id, data, end=end)
         if end:
             self.end_sending(way)
+        return way.over
 
     def end_sending(self, way: TwoWay) -> None:
         """Note that nothing will be sent any more, without a word: of a connection that only comes."""
@@ -136,6 +145,7 @@ class TwoWays:
         """Forget an id at once; for the session alone."""
         if not way.over:
             self._end(way)
+            self._unclaimed.pop(way.id, None)
             self._lanes.drop(way.id)
             self._say(way.id, Close())
 

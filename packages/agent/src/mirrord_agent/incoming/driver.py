@@ -29,6 +29,9 @@ from mirrord_protocol.network_values import Address, Subscribe, Subscribed, Subs
 from mirrord_protocol.relay import relay
 from mirrord_protocol.values import Answer, Failure
 
+FAREWELL = 3.0
+"""Seconds that mirrored connections get after their session's end, until they are reset."""
+
 
 class Subscriber(Protocol):
     """The way back to the session: what is used of the protocol's `Reply`."""
@@ -56,10 +59,22 @@ class Incoming:
         self._owner = owner
         self._rules = Rules()
         self._living = 0
+        self._leaving = trio.Event()
+        self._rested = trio.Event()
 
     def lacking(self) -> Failure | None:
         """Return why ports can't be subscribed here, or None."""
         return self._rules.lacking
+
+    async def leave(self) -> None:
+        """Let connections between the target and its clients end at a quiet moment; what isn't ours anyway goes on.
+
+        Call it when all subscriptions are over. What remains after it is to be cancelled, and then reset.
+        """
+        self._leaving.set()
+        if self._living:
+            with trio.move_on_after(FAREWELL):
+                await self._rested.wait()
 
     def close(self) -> None:
         """Give up all that is left of it in the target's network."""
@@ -117,6 +132,8 @@ class Incoming:
     def _rest(self) -> None:
         if not self._living:
             self._rules.rest()
+            if self._leaving.is_set():
+                self._rested.set()
 
     async def _reset_established(self, port: int, *, loopback: bool) -> None:
         try:
@@ -177,7 +194,7 @@ class Incoming:
                 assert connection is not None
                 nursery.start_soon(self._feed, copy, connection)
 
-            await pump(client, target, copy, feed)
+            await pump(client, target, copy, feed, self._leaving)
 
     async def _feed(self, copy: Copy, connection: Connection) -> None:
         """Send what waits of a copy, until nothing does."""

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -26,7 +26,7 @@ from mirrord_agent.names.config.machine import (
 )
 from mirrord_agent.names.hosts.machine import LOOPBACK4, LOOPBACK6, Hosts, parse_hosts
 from mirrord_agent.names.machine import FILES_LIFETIME, Answer, Search, combine, is_localhost
-from mirrord_agent.names.numeric import aton, scoped, takes_interface, unmapped
+from mirrord_agent.names.numeric import aton, scope_number, scoped, takes_interface, unmapped
 from mirrord_agent.names.order.driver import interfaces, sources
 from mirrord_agent.names.order.machine import configured, parse_tables, sort
 from mirrord_agent.names.servers.driver import Servers
@@ -105,13 +105,23 @@ def _identity(stat: Stat) -> tuple[int, ...]:
 class Names:
     """The names of one target."""
 
-    def __init__(self, files: Files, workers: Workers, sockets: Sockets, hostname: bytes) -> None:
+    def __init__(
+        self,
+        files: Files,
+        workers: Workers,
+        sockets: Sockets,
+        *,
+        hostname: bytes,
+        variables: Mapping[bytes, bytes],
+    ) -> None:
         self._sockets = sockets
         self._servers = Servers(sockets)
         self._hosts = _File(b"/etc/hosts", parse_hosts, files, workers)
         self._services = _File(b"/etc/nsswitch.conf", parse_services, files, workers)
         self._tables = _File(b"/etc/gai.conf", parse_tables, files, workers)
-        self._resolver = _File(b"/etc/resolv.conf", lambda data: parse_resolver(data, hostname), files, workers)
+        self._resolver = _File(
+            b"/etc/resolv.conf", lambda data: parse_resolver(data, hostname, variables), files, workers
+        )
 
     # ------------------------------------------------------------------------------------------ addresses
 
@@ -174,7 +184,7 @@ class Names:
             lifetimes.append(answer.lifetime)
             search.tell(answer, refused=refused)
             if answer.outcome == NameOutcome.FOUND:
-                return _found(answer.values, answer.name, (), min(lifetimes))
+                return _found(answer.values, answer.name, answer.aliases, min(lifetimes))
         # getaddrinfo(3) has no word for a server's refusal.
         outcome = NameOutcome.NO_NAME if search.outcome == NameOutcome.FAILED else search.outcome
         return Resolved(outcome=outcome, lifetime=1000 * min(lifetimes))
@@ -302,13 +312,10 @@ def _numeric(request: Resolve) -> Resolved | None:
     host, scope = aton(request.name), 0
     if host is None and (pair := scoped(request.name)) is not None:
         host, text = pair
-        if text:
-            try:
-                scope = int(text) if text.isdigit() else socket.if_nametoindex(os.fsdecode(text))
-            except OSError:
-                return Resolved(outcome=NameOutcome.NO_NAME)
-            if not text.isdigit() and not takes_interface(host):
-                return Resolved(outcome=NameOutcome.NO_NAME)
+        try:
+            scope = _scope(host, text)
+        except OSError:
+            return Resolved(outcome=NameOutcome.NO_NAME)
     if host is None:
         return None
     if request.families == Families.IPV4:
@@ -322,6 +329,17 @@ def _numeric(request: Resolve) -> Resolved | None:
         name=request.name if request.canonical_name else b"",
         lifetime=1000,
     )
+
+
+def _scope(host: bytes, text: bytes) -> int:
+    """Return the number of a scope; raises OSError where there is no such interface, or the address takes none."""
+    if not text:
+        return 0
+    if (number := scope_number(text)) is not None:
+        return number
+    if not takes_interface(host):
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+    return socket.if_nametoindex(os.fsdecode(text))
 
 
 def _status(outcome: NameOutcome) -> Status:

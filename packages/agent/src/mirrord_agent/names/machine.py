@@ -30,6 +30,8 @@ class Answer:
     """There was something in it, but not what was asked for: an alias that leads nowhere."""
     failure: bool = False
     """It was SERVFAIL."""
+    aliases: tuple[bytes, ...] = ()
+    """The names that led to the canonical one, in this order."""
 
 
 class Search:
@@ -105,7 +107,7 @@ def combine(answers: Sequence[Answer | None]) -> Answer:
     lifetime = min(answer.lifetime for answer in came) if len(came) == len(answers) else 0
     if found:
         values = tuple(value for answer in found for value in answer.values)
-        return Answer(NameOutcome.FOUND, values, found[0].name, lifetime)
+        return Answer(NameOutcome.FOUND, values, found[0].name, lifetime, aliases=found[0].aliases)
     told = [answer for answer in came if answer.outcome != NameOutcome.TRY_AGAIN] or came
     return Answer(
         told[0].outcome,

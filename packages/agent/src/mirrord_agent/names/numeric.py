@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+MOST_DIGITS = 64
+"""Of an IPv4 address; nobody writes more zeros before one, and a long number takes long to read."""
 _PART = re.compile(rb"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
 MAPPED = bytes(10) + b"\xff\xff"
 """What an IPv4 address as an IPv6 one begins with."""
@@ -16,7 +18,7 @@ MAPPED = bytes(10) + b"\xff\xff"
 def aton(text: bytes) -> bytes | None:
     """Return the four bytes of an IPv4 address as inet_aton(3) reads it (`127.1`, `0x7f000001`), or None."""
     parts = text.split(b".")
-    if len(parts) > 4 or not all(_PART.fullmatch(part) for part in parts):
+    if len(parts) > 4 or len(text) > MOST_DIGITS or not all(_PART.fullmatch(part) for part in parts):
         return None
     numbers = [_number(part) for part in parts]
     *high, low = numbers
@@ -52,7 +54,12 @@ def scoped(text: bytes) -> tuple[bytes, bytes] | None:
     """Return an IPv6 address and the text of its scope (`fe80::1%eth0`; empty for none), or None."""
     address, percent, scope = text.partition(b"%")
     host = pton6(address)
-    return None if host is None or (percent and not scope) else (host, scope)
+    return None if host is None or (percent and not scope) or b"\0" in scope else (host, scope)
+
+
+def scope_number(scope: bytes) -> int | None:
+    """Return the number that a scope's text is; None for an interface's name."""
+    return int(scope) if scope.isdigit() and len(scope) <= 9 else None
 
 
 def takes_interface(host: bytes) -> bool:

@@ -46,9 +46,9 @@ METAVARS = {
 }
 FLAGS = {
     "feature.network.incoming.mode": "The program answers what comes to the target's ports.",
-    "feature.network.outgoing": "Connections of the program leave from this machine.",
-    "feature.network.outgoing.tcp": "TCP connections do.",
-    "feature.network.outgoing.udp": "Datagrams of UDP do.",
+    "feature.network.outgoing": "TCP and UDP leave from this machine.",
+    "feature.network.outgoing.tcp": "TCP connections leave from this machine.",
+    "feature.network.outgoing.udp": "Datagrams of UDP leave from this machine.",
     "feature.network.dns.enabled": "Names are resolved on this machine.",
 }
 """What options do that take no value."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mirrord_cli.session.network import names as module
@@ -32,6 +34,23 @@ def test_a_name_is_asked_for_and_answered() -> None:
     assert script.reply(channel) == LayerReply(LayerOutcome.DONE, payload=48 + 9, offset=2, length=0)
     expected = encode_layer_address(at("10.0.0.1")) + encode_layer_address(at("fd00::1")) + b"db-0.shop"
     assert script.answers[channel].payload == expected
+
+
+def test_aliases() -> None:
+    """They follow the canonical name, and come only with it."""
+    script = Script()
+    host = at("10.0.0.1")
+    told = Resolved(outcome=NameOutcome.FOUND, addresses=(host,), name=b"db-0.shop", aliases=(b"db", b"d"))
+
+    channel = script.resolve(b"db", BOTH | LayerResolve.CANONICAL_NAME)
+    script.tell(told)
+    assert script.answers[channel].payload == encode_layer_address(host) + b"db-0.shop\0db\0d"
+    channel = script.resolve(b"db2")
+    script.tell(replace(told, name=b""))
+    assert script.answers[channel].payload == encode_layer_address(host)
+    channel = script.resolve(b"db3", BOTH | LayerResolve.CANONICAL_NAME)
+    script.tell(replace(told, aliases=(b"x" * 200,) * 1000))
+    assert script.answers[channel].payload == encode_layer_address(host) + b"db-0.shop"
 
 
 def test_families() -> None:

@@ -223,7 +223,11 @@ def test_listeners_on_loopback_may_stay_here() -> None:
 
 
 def test_debuggers_listen_here() -> None:
-    assert decisions(debugger_ports=((9229, 9229),)).incoming(at("0.0.0.0", 9229)) is None
+    found = decisions(debugger_ports=((9229, 9229), (45000, 65535)))
+
+    assert found.incoming(at("0.0.0.0", 9229)) is None
+    assert found.incoming(at("127.0.0.1", 50051)) is None
+    assert found.incoming(at("0.0.0.0", 50051)) == 50051  # no debugger's, though in the range
 
 
 def test_ports_to_bind_instead() -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import trio
 
 from mirrord_protocol.actions import Action, Answered, Came, ChangedReceived, DataReceived, Over, Welcomed
-from mirrord_protocol.connections import Carrier, Connection, DatagramStream, own
+from mirrord_protocol.connections import RESET, Carrier, Connection, DatagramStream, own
 from mirrord_protocol.driver import Driver
 from mirrord_protocol.failure import ConnectionLost, RemoteError
 from mirrord_protocol.network_values import Address, Connected, Datagrams
@@ -109,6 +109,8 @@ class Session:
         """Want to hear no more of an id."""
         call.closed = True
         call.wake()
+        if call.channel is not None:
+            call.channel.end(RESET)
         self._calls.pop(id_, None)
         self.connection.close(id_)
         self.driver.wake()
@@ -118,7 +120,9 @@ class Session:
             return
         match action:
             case DataReceived(id_, data, end, last):
-                call = self._calls[id_]
+                call = self._calls.get(id_)
+                if call is None:  # closed by what was done about the actions before
+                    return
                 call.ended = end
                 if call.sink is not None:
                     if data:
@@ -129,7 +133,9 @@ class Session:
                 elif data:
                     call.chunks.append(own(data))
             case Answered(id_, answer, last):
-                call = self._calls[id_]
+                call = self._calls.get(id_)
+                if call is None:
+                    return
                 if isinstance(answer, Connected):
                     call.channel, last = self._channel(id_, call, answer), True
                 if isinstance(answer, Failure):
@@ -137,21 +143,24 @@ class Session:
                 else:
                     call.answer = answer
             case ChangedReceived(id_, last):
-                call = self._calls[id_]
+                call = self._calls.get(id_)
+                if call is None:
+                    return
                 call.changed = True
             case Came(id_, incoming):
-                call = self._calls[incoming.subscription]
-                assert call.accept is not None
+                call = self._calls.get(incoming.subscription)
                 connection = self.carrier.connection(id_, incoming.local, incoming.peer)
-                connection.mute = not incoming.credit  # its record may be gone: it may have ended already
-                call.accept(connection)
+                if call is None or call.accept is None:
+                    connection.reset()
+                else:
+                    call.accept(connection)
                 return
             case _:
                 self._act_for_all(action)
                 return
         call.wake()
         if last:
-            del self._calls[id_]
+            self._calls.pop(id_, None)
 
     def _channel(self, id_: int, call: Call, answer: Connected) -> Connection | DatagramStream:
         if not call.datagrams:

@@ -23,11 +23,11 @@ CHUNK = 1 << 16
 IN_A_ROW = 16
 """Chunks of a connection that never waits, until others get their turn."""
 _GENTLY = struct.pack("ii", 0, 0)  # SO_LINGER: what was sent still arrives
-
 LOOK = 1.0
 """Seconds after which a side that nothing is read from is looked at: it may have been reset. What it said before that and
 nobody takes is given up."""
-
+QUIET = 0.2
+"""Seconds without a byte that make a quiet moment."""
 Feed = Callable[[Copy], object]
 """Called when a copy begins to wait for room: who calls `flush` then."""
 
@@ -49,78 +49,119 @@ async def connect_onward(to: Address) -> socket.socket:
     return onward
 
 
-async def pump(client: socket.socket, target: socket.socket, copy: Copy | None, feed: Feed) -> None:
+async def pump(
+    client: socket.socket, target: socket.socket, copy: Copy | None, feed: Feed, leaving: trio.Event
+) -> None:
     """Carry bytes both ways until both have ended; close both sockets.
 
-    Ends and resets of one side become the other's. If this is cancelled, or the process killed, both are reset.
+    Ends and resets of one side become the other's. Once `leaving` is set, it ends well as soon as nothing is on its way
+    and the target spoke last. If this is cancelled, or the process killed, both are reset.
     """
-    for each in (client, target):
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    whole = True
-    ended = {client: trio.Event(), target: trio.Event()}
+    await _Pump(client, target, copy, feed).run(leaving)
 
-    async def carry(source: socket.socket, sink: socket.socket, taps: Copy | None) -> None:
-        nonlocal whole
+
+class _Pump:
+    def __init__(self, client: socket.socket, target: socket.socket, copy: Copy | None, feed: Feed) -> None:
+        self._client = client
+        self._target = target
+        self._copy = copy
+        self._feed = feed
+        self._ended = {client: trio.Event(), target: trio.Event()}
+        self._moved = 0  # how often something was read
+        self._asked = False  # the client spoke last: the target may owe an answer
+        self._whole = True
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, leaving: trio.Event) -> None:
+        both = (self._client, self._target)
+        for each in both:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            await _carry(source, sink, taps, feed)
-            ended[source].set()
-            while not ended[sink].is_set():
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._leave, leaving)
+                async with trio.open_nursery() as directions:
+                    directions.start_soon(self._carry, self._client, self._target, self._copy)
+                    await self._carry(self._target, self._client, None)
+                self._nursery.cancel_scope.cancel()
+            if self._whole:
+                for each in both:
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GENTLY)
+        finally:
+            for each in both:
+                each.close()
+            if self._copy is not None:
+                self._copy.cut()
+
+    async def _leave(self, leaving: trio.Event) -> None:
+        """End it at a quiet moment, after the time has come."""
+        await leaving.wait()
+        seen = -1
+        while self._asked or seen != self._moved:
+            seen = self._moved
+            await trio.sleep(QUIET)
+        self._stop()
+
+    def _stop(self) -> None:
+        assert self._nursery
+        self._nursery.cancel_scope.cancel()
+
+    async def _carry(self, source: socket.socket, sink: socket.socket, copy: Copy | None) -> None:
+        """Carry one direction to its end, and wait for that of the other; a break on either side ends all."""
+        try:
+            await self._carry_bytes(source, sink, copy)
+            self._ended[source].set()
+            while not self._ended[sink].is_set():
                 with trio.move_on_after(LOOK):
-                    await ended[sink].wait()
+                    await self._ended[sink].wait()
                 _check(source.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         except OSError:
-            whole = False
-            nursery.cancel_scope.cancel()
+            self._whole = False
+            self._stop()
 
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(carry, client, target, copy)
-            await carry(target, client, None)
-        if whole:
-            for each in (client, target):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GENTLY)
-    finally:
-        client.close()
-        target.close()
+    async def _carry_bytes(self, source: socket.socket, sink: socket.socket, copy: Copy | None) -> None:
+        row = 0
+        while True:
+            try:
+                data = source.recv(CHUNK)
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(source)
+                row = 0
+                continue
+            if not data:
+                break
+            self._moved += 1
+            self._asked = source is self._client
+            sent = _send(sink, data)
+            if copy is not None:
+                self._put(copy, data)
+            if sent < len(data):
+                await self._send_rest(source, sink, memoryview(data)[sent:])
+            row += 1
+            if row == IN_A_ROW:
+                await trio.lowlevel.checkpoint()
+                row = 0
         if copy is not None:
-            copy.cut()
-
-
-async def _carry(source: socket.socket, sink: socket.socket, copy: Copy | None, feed: Feed) -> None:
-    """Carry one direction to its end. Raises OSError where either side broke."""
-    row = 0
-    while True:
+            copy.end()
         try:
-            data = source.recv(CHUNK)
-        except BlockingIOError:
-            await trio.lowlevel.wait_readable(source)
-            row = 0
-            continue
-        if not data:
-            break
-        sent = _send(sink, data)
-        if copy is not None:
-            waited = copy.waiting
-            copy.put(data)
-            if copy.waiting and not waited:
-                feed(copy)
-        while sent < len(data):
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:  # it is gone, which its own direction tells
+            await trio.lowlevel.checkpoint()
+
+    async def _send_rest(self, source: socket.socket, sink: socket.socket, data: memoryview) -> None:
+        """Send what a socket didn't take at once."""
+        while data:
             with trio.move_on_after(LOOK) as patience:
                 await trio.lowlevel.wait_writable(sink)
             if patience.cancelled_caught:
                 _check(source.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-            sent += _send(sink, memoryview(data)[sent:])
-        row += 1
-        if row == IN_A_ROW:
-            await trio.lowlevel.checkpoint()
-            row = 0
-    if copy is not None:
-        copy.end()
-    try:
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:  # it is gone, which its own direction tells
-        await trio.lowlevel.checkpoint()
+            data = data[_send(sink, data) :]
+
+    def _put(self, copy: Copy, data: bytes) -> None:
+        waited = copy.waiting
+        copy.put(data)
+        if copy.waiting and not waited:
+            self._feed(copy)
 
 
 def _check(code: int) -> None:

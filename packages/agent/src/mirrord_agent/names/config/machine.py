@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from mirrord_agent.names.numeric import aton, scoped, takes_interface
 
@@ -73,8 +75,11 @@ _NUMBERS = {
 }
 
 
-def parse_resolver(data: bytes, hostname: bytes) -> Resolver:
-    """Parse resolv.conf; without a search list there, the domain of the hostname is searched."""
+def parse_resolver(data: bytes, hostname: bytes, variables: Mapping[bytes, bytes] = MappingProxyType({})) -> Resolver:
+    """Parse resolv.conf; without a search list there, the domain of the hostname is searched.
+
+    The target's variables LOCALDOMAIN and RES_OPTIONS go before the file.
+    """
     servers: list[NameServer] = []
     search: list[bytes] | None = None
     found = Resolver()
@@ -92,6 +97,10 @@ def parse_resolver(data: bytes, hostname: bytes) -> Resolver:
             case b"options":
                 for word in words:
                     found = _with_option(found, word)
+    for word in variables.get(b"RES_OPTIONS", b"").split():
+        found = _with_option(found, word)
+    if domains := variables.get(b"LOCALDOMAIN", b"").split():
+        search = domains[:SEARCH_LIMIT]
     if search is None:
         _, dot, domain = hostname.partition(b".")
         search = [domain] if dot and domain else []
@@ -112,7 +121,7 @@ def _with_option(found: Resolver, word: bytes) -> Resolver:
     name, _, value = word.partition(b":")
     if flag := _FLAGS.get(name):
         return replace(found, **{flag: True})  # type: ignore[arg-type]
-    if name in _NUMBERS and (digits := re.match(rb"\d+", value)):
+    if name in _NUMBERS and (digits := re.match(rb"\d{1,9}", value)):
         field, most, least = _NUMBERS[name]
         return replace(found, **{field: max(least, min(most, int(digits[0])))})  # type: ignore[arg-type]
     return found

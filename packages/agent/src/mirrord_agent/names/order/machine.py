@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,17 +55,16 @@ DEFAULT_TABLES = Tables(
 )
 
 
+_ROW = re.compile(rb"\s*(label|precedence)\s+([^\s/]+)(?:/(\d{1,9}))?\s+(\d{1,9})\s*")
+
+
 def parse_tables(data: bytes) -> Tables:
     """Parse gai.conf: one line of a kind replaces that whole table. What it says of IPv4 scopes isn't looked at."""
     found: dict[bytes, list[tuple[bytes, int, int]]] = {b"label": [], b"precedence": []}
     for line in data.split(b"\n"):
-        words = line.partition(b"#")[0].split()
-        if len(words) != 3 or words[0] not in found or not words[2].isdigit():
-            continue
-        prefix, _, bits = words[1].partition(b"/")
-        host = pton6(prefix)
-        if host is not None and (bits or b"128").isdigit() and int(bits or b"128") <= 128:
-            found[words[0]].append((host, int(bits or b"128"), int(words[2])))
+        match = _ROW.fullmatch(line.partition(b"#")[0])
+        if match and (host := pton6(match[2])) is not None and (bits := int(match[3] or b"128")) <= 128:
+            found[match[1]].append((host, bits, int(match[4])))
     return Tables(
         tuple(found[b"label"]) or DEFAULT_TABLES.labels, tuple(found[b"precedence"]) or DEFAULT_TABLES.precedences
     )

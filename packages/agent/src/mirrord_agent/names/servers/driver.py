@@ -13,6 +13,7 @@ import socket
 import trio
 
 from mirrord_agent.names.config.machine import NameServer, Resolver
+from mirrord_agent.names.numeric import scope_number
 from mirrord_agent.names.servers.machine import another_may_know, code, matches, schedule, truncated, with_id
 from mirrord_agent.sockets.driver import Sockets, family_of, reach, to_system
 from mirrord_protocol.network_values import Address
@@ -101,6 +102,5 @@ async def _receive(stream: trio.SocketStream, size: int) -> bytes:
 
 
 def _scope(text: bytes) -> int:
-    if text.isdigit():
-        return int(text)
-    return socket.if_nametoindex(os.fsdecode(text)) if text else 0
+    number = scope_number(text or b"0")
+    return socket.if_nametoindex(os.fsdecode(text)) if number is None else number

@@ -76,7 +76,8 @@ def read(message: bytes) -> Answer:
         return Answer(outcome, lifetime=seconds, dangling=bool(parsed.answer))
     values = tuple(map(_value, chain.answer))
     lifetime = min(chain.minimum_ttl, POSITIVE_LIMIT)
-    return Answer(NameOutcome.FOUND, values, _text(chain.canonical_name), lifetime)
+    aliases = tuple(_text(alias.name) for alias in chain.cnames)
+    return Answer(NameOutcome.FOUND, values, _text(chain.canonical_name), lifetime, aliases=aliases)
 
 
 def _value(record: object) -> bytes:

@@ -156,8 +156,11 @@ class Names:
             self._actions.append(Answer(channel, LOCAL))
 
     def _answer(self, channel: int, found: Resolved) -> None:
-        room = (ROOM - len(found.name)) // len(_NOTHING)
-        payload = b"".join(map(encode_layer_address, found.addresses[:room])) + found.name
+        text = b"\0".join((found.name, *found.aliases)) if found.name else b""
+        if len(text) > ROOM // 2:
+            text = found.name
+        room = (ROOM - len(text)) // len(_NOTHING)
+        payload = b"".join(map(encode_layer_address, found.addresses[:room])) + text
         count = min(len(found.addresses), room)
         reply = LayerReply(LayerOutcome.DONE, payload=len(payload), offset=count, length=int(found.outcome))
         self._actions.append(Answer(channel, reply, payload))

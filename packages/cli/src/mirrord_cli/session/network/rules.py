@@ -94,10 +94,14 @@ class NetworkDecisions:
             address: Where the program wanted to listen; another port may have been bound in its place.
         """
         rules, port = self.rules.incoming, address.port
-        if rules.mode is IncomingMode.OFF or not port or port in self._ignored or self.is_debuggers(port):
+        if rules.mode is IncomingMode.OFF or not port or port in self._ignored:
             return None
         host = plain_host(address.host)
-        if rules.ignore_localhost and host and is_loopback(host):
+        near = bool(host) and is_loopback(host)
+        if near and rules.ignore_localhost:
+            return None
+        # A range is a guess, and may have a server's port in it; a debugger listens on loopback, unless told otherwise.
+        if self.is_debuggers(port) if near else self._is_one_debuggers(port):
             return None
         wanted = self._target_ports.get(port, port)
         return wanted if self._wanted is None or wanted in self._wanted else None
@@ -109,6 +113,10 @@ class NetworkDecisions:
     def is_debuggers(self, port: int) -> bool:
         """Whether the user, or a program's command line, said that a debugger has this port of loopback."""
         return port in self._debuggers or any(first <= port <= last for first, last in self.rules.debugger_ports)
+
+    def _is_one_debuggers(self, port: int) -> bool:
+        """Whether that was said of this port, not of a range."""
+        return port in self._debuggers or (port, port) in self.rules.debugger_ports
 
     def add_debugger(self, port: int) -> bool:
         """Note that a debugger has a port of loopback; whether that is news."""
