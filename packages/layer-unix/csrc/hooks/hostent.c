@@ -22,7 +22,8 @@ static char *put_text(char **at, const char *text)
 }
 
 /* Lays all out in a buffer; addresses of another family are left away. An outcome, or TOO_SMALL. */
-static int put(const struct resolved *found, const char *name, int family, struct hostent *host, char *buffer, size_t size)
+static int put(const struct resolved *found, const char *name, int family, struct hostent *host, char *buffer,
+               size_t size)
 {
 	size_t each = family == AF_INET ? 4 : 16, skip = -(uintptr_t)buffer % sizeof(char *), count = 0, aliases = 0;
 	size_t need = skip + strlen(name) + 1;
@@ -35,7 +36,8 @@ static int put(const struct resolved *found, const char *name, int family, struc
 		return NAME_NO_DATA;
 	if (!buffer || size < need)
 		return TOO_SMALL;
-	char **list = (char **)(void *)(buffer + skip), **others = list + count + 1, *at = (char *)(others + aliases + 1);
+	char **list = (char **)(void *)(buffer + skip), **others = list + count + 1;
+	char *at = (char *)(others + aliases + 1);
 	*host = (struct hostent){.h_aliases = others, .h_addrtype = family, .h_length = (int)each, .h_addr_list = list};
 	for (size_t i = 0; i < found->count; i++) {
 		if (found->addresses[i].family != (family == AF_INET ? 4 : 6))

@@ -144,7 +144,7 @@ static int send_as_it_is(const uint8_t *message, int length, uint8_t *answer, in
 	return ask(message, (size_t)length, 0, answer, size);
 }
 
-/* The hooks of a call's two names: `asked` is what we do; libc's own, with the arguments as given, if it is to be asked. */
+/* The hooks of a call's two names: `asked` is what we do; libc's own gets the arguments as given, if it is to. */
 #define HOOKS(call, declared, given, asked)    \
 	ONE_HOOK(call, declared, given, asked) \
 	ONE_HOOK(__##call, declared, given, asked)
