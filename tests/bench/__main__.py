@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import naive, peers
+from tests.bench.network import NetworkBench
+from tests.kit.around import start_around
 from tests.kit.run import MARK, PYTHON, Runner, processes
 from tests.kit.target import Target, start_target
 
@@ -137,7 +140,7 @@ class Bench:
 
     def local(self) -> None:
         """Print what local calls cost under the layer."""
-        program = peers.local_program(self.runner.folder)
+        program = peers.compiled("local", self.runner.folder)
         arguments = [program, "/usr/share/doc", "5000"]
         layered = self.runner.arguments(self.target, arguments, ["-q"])
         opened, status = peers.ratios(arguments, layered, self.runner.environment())
@@ -158,25 +161,51 @@ class Bench:
             process.communicate(b"\n", 30)
 
 
+def files(bench: Bench, delays: Sequence[float], times: int) -> None:
+    """Print the rows about files."""
+    fill(bench.target)
+    for delay in delays:
+        bench.rows(delay, times)
+        bench.start(delay, times)
+    print()
+    bench.bulk(times)
+    bench.beside()
+    bench.local()
+    bench.memory()
+    assert bench.runner.leftovers() == []
+
+
+def network(bench: NetworkBench, delays: Sequence[float], times: int) -> None:
+    """Print the rows about the network."""
+    for delay in delays:
+        bench.rows(command(delay), delay, times)
+    bench.requests()
+    bench.download(times)
+    bench.memory()
+    bench.local()
+    assert bench.runner.leftovers() == []
+
+
 def main() -> int:
     """Run the benchmarks."""
     parser = argparse.ArgumentParser(prog="./hatchw run bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="without the delay of 20 ms")
     parser.add_argument("--times", type=int, default=5, metavar="N", help="runs of each row (default %(default)s)")
+    parser.add_argument("--only", choices=("files", "network"), help="one half of the rows")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each row of requests (default %(default)s)")
     options = parser.parse_args()
+    delays = (0.0,) if options.quick else (0.0, 0.02)
     print(f"{platform.system()} {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    with tempfile.TemporaryDirectory() as folder, start_target({MARK: ""}) as target:
-        fill(target)
-        bench = Bench(target, Runner(Path(folder)))
-        for delay in (0.0,) if options.quick else (0.0, 0.02):
-            bench.rows(delay, options.times)
-            bench.start(delay, options.times)
-        print()
-        bench.bulk(options.times)
-        bench.beside()
-        bench.local()
-        bench.memory()
-        assert bench.runner.leftovers() == []
+    if options.only != "network":
+        with tempfile.TemporaryDirectory() as folder, start_target({MARK: ""}) as target:
+            files(Bench(target, Runner(Path(folder))), delays, options.times)
+    if options.only != "files":
+        with tempfile.TemporaryDirectory() as folder:
+            root, runs = Path(folder, "root"), Path(folder, "runs")
+            root.mkdir()
+            runs.mkdir()
+            with start_around({MARK: ""}, root=root) as around:
+                network(NetworkBench(around, Runner(runs), options.seconds), delays, options.times)
     return 0
 
 

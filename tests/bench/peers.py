@@ -7,7 +7,7 @@ import select
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mirrord_layer_unix import build
@@ -37,16 +37,21 @@ def socat_throughput(file: Path, folder: Path) -> float:
 
 
 def wait_for(path: Path) -> None:
-    """Wait until a socket exists; its maker is another process, which tells nobody."""
+    """Wait until a socket exists."""
+    wait(path.exists)
+
+
+def wait(true: Callable[[], object]) -> None:
+    """Wait for what another process does, which tells nobody."""
     end = time.monotonic() + 10
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
+    while not true():
+        assert time.monotonic() < end, "it did not come"
         select.select([], [], [], 0.005)
 
 
-def local_program(folder: Path) -> str:
-    """Compile the program that times local calls."""
-    source, made = Path(__file__).parent / "programs" / "local.c", folder / "local"
+def compiled(name: str, folder: Path) -> str:
+    """Compile a program of the benchmarks; its path."""
+    source, made = Path(__file__).parent / "programs" / f"{name}.c", folder / name
     subprocess.run([build.zig()[0], "cc", "-O2", "-o", str(made), str(source)], check=True)
     return str(made)
 

@@ -1,4 +1,4 @@
-"""The demo: real programs look at a service that runs in namespaces of its own, and see what is there.
+"""The demo: real programs look at a service that runs in namespaces of its own, and stand in for it.
 
 Starts the service, runs each program under `mirrord exec` and once more for the truth, prints both side by side, and
 fails if they differ. Needs root or a user namespace; leaves nothing behind.
@@ -11,10 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tests.kit.target import Target, TargetUnavailable, start_target
+from tests.demo import network
+from tests.kit.around import Around, start_around
+from tests.kit.run import Runner
+from tests.kit.target import Target, TargetUnavailable
 
 HERE = Path(__file__).parent
 PROGRAMS = {
@@ -81,29 +84,57 @@ def compare(name: str, target: Target, scratch: Path) -> int:
     return different
 
 
+def show(rows: Iterable[network.Row]) -> int:
+    """Print rows; how many differ."""
+    different = 0
+    for name, question, saw, truth in rows:
+        different += saw != truth
+        print(row(name, question, saw, truth, "ok" if saw == truth else "DIFFERS"), flush=True)
+    return different
+
+
 def main() -> int:
     """Run the demo; the process's exit code."""
     started = time.monotonic()
     variables = {"SHOP_NAME": "Pears & Sons", "SHOP_SECRET": "sesame", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-    try:
-        with start_target(variables) as target, tempfile.TemporaryDirectory(prefix="mirrord-demo-") as scratch:
-            fill(target)
-            print("A service runs in mount, network and PID namespaces of its own, with its own files and variables.")
-            print(f"These programs run here, on this machine, each as: mirrord exec -t {target.name} -- PROGRAM\n")
-            print(row("program", "question", "saw under mirrord", "truth", ""))
-            print(row(*("─" * width for width in WIDTHS), "──"))
-            different = sum(compare(name, target, Path(scratch)) for name in PROGRAMS)
-    except TargetUnavailable as error:
-        print(
-            "The demo needs namespaces of its own, and this machine gives none: run it as root, or allow user namespaces"
-            f" (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone). The cause: {error}",
-            file=sys.stderr,
-        )
-        return 1
+    with tempfile.TemporaryDirectory(prefix="mirrord-demo-") as scratch:
+        root, folder = Path(scratch, "root"), Path(scratch, "runs")
+        root.mkdir()
+        folder.mkdir()
+        try:
+            with start_around(variables, root=root) as around:
+                fill(around.target)
+                different = run_all(around, folder)
+        except TargetUnavailable as error:
+            print(
+                "The demo needs namespaces of its own, and this machine gives none: run it as root, or allow user"
+                " namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone)."
+                f" The cause: {error}",
+                file=sys.stderr,
+            )
+            return 1
     print(
         f"\n{'All as it is there' if not different else f'{different} differ'}, in {time.monotonic() - started:.1f} s."
     )
     return 1 if different else 0
+
+
+def run_all(around: Around, folder: Path) -> int:
+    """Print all rows; how many differ."""
+    target, runner = around.target, Runner(folder)
+    print("A service runs in namespaces of its own (mount, PID, network, host name), with its own files, variables and")
+    print("network; beside it, a warehouse and a names' server that only it can reach.")
+    print(f"These programs run here, on this machine, each as: mirrord exec -t {target.name} -- PROGRAM\n")
+    print(row("program", "question", "saw under mirrord", "truth", ""))
+    print(row(*("─" * width for width in WIDTHS), "──"))
+    different = sum(compare(name, target, folder) for name in PROGRAMS)
+    different += show(network.outgoing(around, runner))
+    if reason := network.lacking():
+        for verb in ("stolen", "mirrored"):
+            print(row("server", f"{verb} request", "(not on this machine)", "", "left out"))
+        print(f"\nRequests can't be stolen or mirrored here: {reason}.")
+        return different
+    return different + show(network.incoming(around, runner))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tests.kit.serving import answered_by_target, configured, free_port, get, re
 pytestmark = pytest.mark.journey
 PROGRAMS = Path(__file__).parent / "programs"
 SERVE = [PYTHON, str(PROGRAMS / "serve.py")]
+SEVERAL = [PYTHON, str(PROGRAMS / "several.py"), "2"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
@@ -69,27 +70,30 @@ def test_port_of_the_kernels_choice(runner: Runner, around: Around) -> None:
         port = int(program.line().rpartition(":")[2])
         assert port > 0
         assert get(around.target.peer, port).startswith("program")
-    assert get(around.target.peer, port) == "ConnectionRefusedError"
+    wait_until(lambda: get(around.target.peer, port) == "ConnectionRefusedError")
 
 
 def test_port_that_this_machine_has_taken(runner: Runner, around: Around, port: int) -> None:
     """The program listens on another one and doesn't notice; the person is told which."""
-    with socket.create_server(("0.0.0.0", port)):
-        program = serving(runner, around.target, *SERVE, "http", "0.0.0.0", str(port), options=["--steal"], quiet=False)
-        with program as program_:
-            assert program_.line() == f"listening 0.0.0.0:{port}"
-            assert get(around.target.peer, port).startswith("program")
-        assert program_.process.stderr is not None
+    with (
+        socket.create_server(("0.0.0.0", port)),
+        serving(runner, around.target, *SERVE, "http", "0.0.0.0", str(port), quiet=False) as program,
+    ):
+        assert program.line() == f"listening 0.0.0.0:{port}"
+        assert get(around.target.peer, port).startswith("program")
+        code, error = program.end()
+    assert code == 0
+    assert f"port {port} is port " in error
     assert answered_by_target(around.target, port)
 
 
 def test_port_taken_by_the_program_itself(runner: Runner, around: Around, port: int) -> None:
     """Two programs of one session: the second gets EADDRINUSE, as it would in the target."""
-    script = f"exec 3< <(exec {PYTHON} {PROGRAMS}/serve.py http 127.0.0.1 {port} <&4); read -r line <&3; echo $line; {PYTHON} {PROGRAMS}/serve.py http 127.0.0.1 {port}"
-    script = f"exec 4<&0; {script}"
-    with serving(runner, around.target, "bash", "-c", script, quiet=False) as program:
+    command = [*SEVERAL, *SERVE, "http", "127.0.0.1", str(port)]
+    with serving(runner, around.target, *command, quiet=False) as program:
         assert program.line() == f"listening 127.0.0.1:{port}"
         assert program.line() == "failed OSError 98"
+        assert program.end() == (3, "")
 
 
 def test_close_and_open_again(runner: Runner, around: Around, port: int) -> None:
@@ -123,8 +127,7 @@ def test_open_connections_outlive_their_listener(runner: Runner, around: Around,
 
 def test_reuseport(runner: Runner, around: Around, port: int) -> None:
     """Two programs of one session share a port."""
-    script = f"for n in 1 2; do {PYTHON} {PROGRAMS}/serve.py http 127.0.0.1 {port} reuseport <&3 & done; wait"
-    with serving(runner, around.target, "bash", "-c", f"exec 3<&0; {script}") as program:
+    with serving(runner, around.target, *SEVERAL, *SERVE, "http", "127.0.0.1", str(port), "reuseport") as program:
         assert [program.line() for _ in range(2)] == [f"listening 127.0.0.1:{port}"] * 2
         assert all(get(around.target.peer, port).startswith("program") for _ in range(20))
     assert answered_by_target(around.target, port)
@@ -143,7 +146,7 @@ def test_children_that_accept(
         "fork": lambda: [*SERVE, "http", "0.0.0.0", str(port), "fork"],
         "c": lambda: [compile_c("prefork.c"), str(port)],
         "gunicorn": lambda: [PYTHON, str(PROGRAMS / "until_end.py"), *gunicorn],
-        "cluster": lambda: [require("node"), str(PROGRAMS / "serve.js"), str(port), "cluster"],
+        "cluster": lambda: [require("node"), runner.copy(PROGRAMS / "serve.js"), str(port), "cluster"],
     }[kind]()
     with serving(runner, around.target, *command, quiet=kind != "gunicorn") as program:
         assert program.line().startswith("listening")
@@ -160,7 +163,7 @@ def site_packages() -> list[str]:
 
 
 def test_node(runner: Runner, around: Around, port: int, require: Callable[[str], str]) -> None:
-    with serving(runner, around.target, require("node"), str(PROGRAMS / "serve.js"), str(port)) as program:
+    with serving(runner, around.target, require("node"), runner.copy(PROGRAMS / "serve.js"), str(port)) as program:
         assert program.line() == "listening"
         said = get(around.target.peer, port, path="/orders?x=1")
     assert said == f"program, to ::ffff:{PEER}, at ::ffff:{TARGET} {port} /orders?x=1\n"
@@ -198,6 +201,7 @@ def test_server_that_speaks_first(runner: Runner, around: Around) -> None:
             assert sock.recv(100) == b"220 program ready\r\n"
             sock.sendall(b"HELO")
             assert read_all(sock) == b"program heard HELO"
+    wait_until(lambda: target.rules() == "")
     with target.peer.connect((TARGET, 25)) as sock:
         assert sock.recv(100) == b"220 target ready\r\n"
 

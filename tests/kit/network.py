@@ -94,6 +94,8 @@ class NetworkTarget(Target):
 
     holder: int
     """The PID of the process that keeps the target's namespaces when the target is gone."""
+    beside: int
+    """The PID of the process in the peer's namespace."""
     inside: Control
     """Sockets in the target's network namespace."""
     peer: Control
@@ -112,11 +114,13 @@ class NetworkTarget(Target):
         """Let the target close it again."""
         self.control(close=where)
 
-    def command(self, *program: str, names: bool = False) -> list[str]:
-        """What runs a program in the target's network namespace, with this machine's files; with `names`, the target's
-        resolv.conf, hosts and nsswitch.conf lie over ours, and its host name is ours.
+    def command(self, *program: str, names: bool = False, outside: bool = False) -> list[str]:
+        """What runs a program in the target's network namespace, or `outside` in its peer's, with this machine's files.
+
+        With `names`, the target's resolv.conf, hosts and nsswitch.conf lie over ours, and its host name is ours.
         """
-        return [sys.executable, "-I", "-S", "-B", str(HERE / "inside.py"), str(self.holder), str(self.root if names else ""), "--", *program]  # fmt: skip
+        process = str(self.beside if outside else self.holder)
+        return [sys.executable, "-I", "-S", "-B", str(HERE / "inside.py"), process, str(self.root if names else ""), "--", *program]  # fmt: skip
 
     def rules(self) -> str:
         """The rules of nftables in the target's namespace."""
@@ -164,8 +168,8 @@ def start_network(
         try:
             if not line:
                 raise TargetUnavailable(process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2])
-            pid, holder, _ = map(int, line.split())
-            target = NetworkTarget(process, pid, root, holder, inside, peer, control)
+            pid, holder, beside = map(int, line.split())
+            target = NetworkTarget(process, pid, root, holder, beside, inside, peer, control)
             for name, text in FILES.items():
                 target.write(name, text)
             yield target

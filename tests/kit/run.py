@@ -109,6 +109,10 @@ class Runner:
         process: subprocess.Popen[bytes] = subprocess.Popen(list(command), env=self.environment(env), **settings)
         return process
 
+    def copy(self, program: Path) -> str:
+        """Copy a program into the run's folder, for runtimes that look at each folder above it; its path."""
+        return str(shutil.copy(program, self.folder))
+
     def leftovers(self) -> list[str]:
         """What is still there of all runs: processes that don't end, and their sockets."""
         left = [f"{pid}: {line}" for pid, line in processes(self.mark).items() if not wait_gone(pid)]

@@ -176,7 +176,7 @@ class Services:
             await self._pairs.wait(question)
         answer = zone.answer(question)
         size = max(512, question.payload) if transport == "udp" else 65535
-        wire = answer.to_wire(max_size=65535)
+        wire = zone.to_wire(answer)
         if len(wire) <= size and not (transport == "udp" and name in zone.TRUNCATED):
             return wire
         short = dns.message.make_response(question)

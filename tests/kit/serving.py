@@ -17,13 +17,16 @@ from tests.kit.network import PEER, TARGET, Control, NetworkTarget
 from tests.kit.run import PATIENCE, Runner
 from tests.kit.target import Target
 
+GRACE = 5.0
+"""Seconds within which a target serves again after a program has ended, whatever ended it."""
+
 
 class Serving:
     """A program under mirrord whose lines are read and written."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self._buffer = b""
+        self._buffer, self._error = b"", b""
 
     def line(self) -> str:
         """Its next line of output, without the end; empty once there are no more."""
@@ -57,7 +60,8 @@ class Serving:
             self.process.kill()
             self.process.wait()
             raise
-        return code, self.process.stderr.read().decode()
+        self._error += self.process.stderr.read()
+        return code, self._error.decode()
 
 
 @contextmanager
@@ -79,7 +83,7 @@ def serving(
         finally:
             code, error = running.end()
         if quiet:
-            assert (code, error) == (0, "")
+            assert (code, error) == (0, ""), f"exit code {code}, on stderr: {error}"
 
 
 def get(control: Control, port: int, host: str = TARGET, path: str = "/") -> str:
@@ -133,9 +137,14 @@ def configured(runner: Runner, **incoming: Any) -> list[str]:
 
 
 def answered_by_target(target: NetworkTarget, port: int) -> bool:
-    """Whether the target's own server answers from outside and inside, and no rule is left."""
-    outside, inside = get(target.peer, port), get(target.inside, port, "127.0.0.1")
-    return (outside, inside, target.rules()) == (f"target, to ::ffff:{PEER}\n", "target, to ::ffff:127.0.0.1\n", "")
+    """Whether the target's own server answers from outside and inside, and no rule is left, soon after a program's end."""
+    expected = (f"target, to ::ffff:{PEER}\n", "target, to ::ffff:127.0.0.1\n", "")
+
+    def answered() -> bool:
+        return (get(target.peer, port), get(target.inside, port, "127.0.0.1"), target.rules()) == expected
+
+    wait_until(answered, GRACE)
+    return True
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:

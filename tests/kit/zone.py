@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.renderer
 import dns.rrset
 import trio
 
@@ -26,6 +29,7 @@ together.shop.test.     300 A     {PEER}
 together.shop.test.     300 AAAA  {PEER6}
 dead.shop.test.         300 A     {PEER}
 dead.shop.test.         300 AAAA  fd00:77::dead
+warehouse.shop.test.    300 A     {PEER}
 both.shop.test.         300 A     127.0.0.2
 mail.lan.test.          300 A     {PEER}
 _http._tcp.shop.test.   300 SRV   10 5 8080 db.shop.test.
@@ -90,6 +94,19 @@ def answer(question: dns.message.Message) -> dns.message.Message:
     if name not in NAMES:
         made.set_rcode(dns.rcode.NXDOMAIN)
     return made
+
+
+def to_wire(message: dns.message.Message) -> bytes:
+    """A message as bytes, its records in the order of this file: dnspython's own shuffles them."""
+    made: Any = dns.renderer.Renderer(message.id, message.flags)  # type: ignore[no-untyped-call]
+    made.add_question(message.question[0].name, message.question[0].rdtype)
+    for section in (dns.renderer.ANSWER, dns.renderer.AUTHORITY):
+        for records in message.sections[section]:
+            made.add_rrset(section, records, want_shuffle=False)
+    if message.opt:
+        made.add_opt(message.opt)
+    made.write_header()
+    return bytes(made.get_wire())
 
 
 class Pairs:

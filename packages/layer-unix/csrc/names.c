@@ -68,14 +68,16 @@ static enum name_outcome broken(void)
 static enum name_outcome question(const struct layer_request *request, const void *payload, size_t size,
                                   struct answer *answer, void *room, size_t room_size)
 {
-	if (link_ask(request, payload, size, answer, room, room_size) != 0)
-		return errno == EIO || errno == EMFILE || errno == ENFILE || errno == ENOMEM ? NAME_ERROR : NAME_TRY_AGAIN;
+	if (link_ask(request, payload, size, answer, room, room_size) != 0) {
+		bool ours = errno == EIO || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+		return ours ? NAME_ERROR : NAME_TRY_AGAIN;
+	}
 	if (answer->reply.outcome == WIRE_LAYER_OUTCOME_LOCAL)
 		return NAME_LOCAL;
 	return answer->reply.length <= NAME_FAILED ? (enum name_outcome)answer->reply.length : broken();
 }
 
-/* The names behind the addresses, with a NUL between each two; the last two NULs have room. False: they can't be names. */
+/* The names behind the addresses, with a NUL between each two, and room for two more. False: they can't be names. */
 static bool take_names(struct resolved *resolved, char *text, size_t length)
 {
 	text[length] = text[length + 1] = 0;

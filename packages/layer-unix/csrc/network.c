@@ -192,9 +192,11 @@ int network_outcome(const struct socket_facts *socket, int code)
 	struct network_answer answer;
 	if (!network_relays() && layer.shared)
 		return code;
-	if (network_ask(WIRE_LAYER_OPERATION_OUTCOME, socket, 0, NULL, 0, 0, &answer) == 0 ||
-	    answer.outcome != WIRE_LAYER_OUTCOME_FAILED)
+	if (network_ask(WIRE_LAYER_OPERATION_OUTCOME, socket, 0, NULL, 0, 0, &answer) == 0)
 		return code;
+	/* The session is gone, and its listeners with it: nobody of the target's has refused. */
+	if (answer.outcome != WIRE_LAYER_OUTCOME_FAILED)
+		return errno == ENETDOWN && code == ECONNREFUSED ? ENETDOWN : code;
 	return errno == EINPROGRESS ? code : errno;
 }
 

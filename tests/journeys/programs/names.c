@@ -60,7 +60,6 @@ int main(void) {
     tell_records("res_search lan", answer, res_search("mail", ns_c_in, ns_t_a, answer, sizeof answer));
     tell_records("res_querydomain", answer,
                  res_querydomain("db", "shop.test", ns_c_in, ns_t_aaaa, answer, sizeof answer));
-    tell_records("res_query small", answer, res_query("large.shop.test", ns_c_in, ns_t_txt, answer, 64) < 0 ? -1 : 64);
     int size = res_mkquery(ns_o_query, "db.shop.test", ns_c_in, ns_t_a, NULL, 0, NULL, question, sizeof question);
     tell_records("res_send", answer, res_send(question, size, answer, sizeof answer));
     res_ninit(&state);
@@ -70,7 +69,7 @@ int main(void) {
     tell_records("res_nsend", answer, res_nsend(&state, question, size, answer, sizeof answer));
     res_nclose(&state);
 
-    const char *names[] = {"db", "four.shop.test", "six", "gw", "nothing", "broken", "10.77.0.9", "localhost", "www"};
+    const char *names[] = {"db", "four.shop.test", "six", "gw", "nothing", "broken.shop.test.", "10.77.0.9", "www"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         struct hostent result, *found = NULL;
         char buffer[8192];
@@ -81,9 +80,10 @@ int main(void) {
         int code = gethostbyname_r(names[i], &result, buffer, sizeof buffer, &found, &error);
         printf("gethostbyname_r %d h_errno %d\n", code, found ? 0 : error);
         tell_host("gethostbyname_r", found);
-        found = NULL;
-        code = gethostbyname2_r(names[i], AF_INET, &result, buffer, 16, &found, &error);
-        printf("gethostbyname2_r, little room: %d\n", code);
+        if (found) {
+            code = gethostbyname_r(names[i], &result, buffer, 16, &found, &error);
+            printf("gethostbyname_r, little room: %d\n", code);
+        }
     }
     unsigned char address[4] = {10, 77, 0, 1}, nobody[4] = {10, 77, 0, 98};
     tell_host("gethostbyaddr", gethostbyaddr(address, 4, AF_INET));

@@ -13,7 +13,7 @@ async function tell(label, work) {
 }
 
 async function main() {
-  for (const name of ['db.shop.test', 'db', 'gw', 'six', 'nothing', 'broken'])
+  for (const name of ['db.shop.test', 'db', 'gw', 'six', 'nothing', 'broken.shop.test.'])
     for (const options of [{}, { all: true }, { family: 4 }, { family: 6 }])
       await tell(`lookup ${name} ${JSON.stringify(options)}`, () => dns.lookup(name, options))
   await tell('lookupService', () => dns.lookupService('10.77.0.1', 80))

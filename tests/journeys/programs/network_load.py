@@ -15,6 +15,7 @@ import threading
 SEED, PORT, PEER = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 THREADS, AFTER = 4, 8
 GONE = {errno.ENETDOWN, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+LOST = {errno.EIO}  # what getaddrinfo's EAI_SYSTEM says of a session that is gone
 
 wrong = []
 ending = threading.Event()
@@ -128,7 +129,7 @@ def work(thread):
                 wrong.append(repr(error))
             ending.set()
         except OSError as error:
-            if error.errno not in GONE:
+            if error.errno not in GONE | LOST:
                 wrong.append(repr(error))
             ending.set()
         if ending.is_set():

@@ -90,10 +90,14 @@ def large():
 
 @tell
 def half_close():
-    with socket.create_connection((PEER, 5)) as sock:
-        sock.sendall(b"x" * 100_000)
-        sock.shutdown(socket.SHUT_WR)
-        return read(sock, 100), sock.recv(1)
+    """At once, so that the end overtakes whoever joins the connections."""
+    found = []
+    for size in (0, 1, 1000, 100_000) * 5:
+        with socket.create_connection((PEER, 5)) as sock:
+            sock.sendall(b"x" * size)
+            sock.shutdown(socket.SHUT_WR)
+            found.append((read(sock, 100), sock.recv(1)))
+    return found
 
 
 @tell

@@ -143,7 +143,9 @@ def test_another_session_has_the_port(ordinary: bool) -> None:
                 with pytest.raises(RemoteError) as caught:
                     await second.subscribe(80, mode, caller.accept)
                 assert caught.value.failure.errno == "EADDRINUSE"
-                assert "port 80 of the target is held by alice on laptop, process 7, since 2" in str(caught.value)
+                assert "port 80 of the target is held by another session (alice on laptop, process 7, since 2" in str(
+                    caught.value
+                )
             with pytest.raises(RemoteError) as caught:
                 await first.subscribe(80, MIRROR, caller.accept)
             assert caught.value.failure.errno == "EADDRINUSE"

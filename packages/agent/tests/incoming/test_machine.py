@@ -29,8 +29,8 @@ def test_the_holder_is_told() -> None:
     failure = machine.held(80, "alice\x1b[31m on laptop").failure
 
     assert failure.errno == "EADDRINUSE"
-    assert "port 80 of the target is held by alice?[31m on laptop: end that session" in failure.text
-    assert "held by another session" in machine.held(80, None).failure.text
+    assert "port 80 of the target is held by another session (alice?[31m on laptop): end that one" in failure.text
+    assert "held by another session: end" in machine.held(80, None).failure.text
     assert "by this session already" in machine.subscribed_already(80).failure.text
 
 

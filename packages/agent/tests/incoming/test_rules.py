@@ -74,7 +74,7 @@ def test_a_port_that_another_agent_holds(ordinary: bool) -> None:
         for _ in range(2):
             code, text = refusal(lambda: rules.take(80, "bob"))
             assert code == "EADDRINUSE"
-            assert text.startswith(f"port 80 of the target is held by {HELD}")
+            assert text.startswith(f"port 80 of the target is held by another session ({HELD}): ")
         rules.drop(80)  # not ours: nothing happens
         assert "mirrord_80" in ruleset()
         subscribe(rules, 81, 4001)  # others are free

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,15 +14,17 @@ from hypothesis import strategies as st
 from mirrord_cli.session.paths import is_below, is_clean
 from mirrord_cli.session.prefixes import Prefix, PrefixVerdict, derive_prefixes
 from mirrord_cli.session.rules import Rules, Side
-from mirrord_cli.session.settings import FileRules, Mode
+from mirrord_cli.session.settings import FileRules, IncomingMode, IncomingRules, Mode, NetworkRules
 from mirrord_cli.session.table import (
     ALL_LOCAL,
     Devices,
+    NetworkFlag,
     SlotFlag,
     Table,
     TableFlag,
     TablePlan,
     hash_path,
+    network_flags,
     plan_table,
     table_flags,
 )
@@ -185,3 +188,42 @@ def test_a_table_of_the_usual_size_is_memory_only_where_it_was_written_to() -> N
     assert plan.size < 4 << 20
     assert used < 110 * 4096
     os.close(descriptor)
+
+
+def test_ports_and_counters_of_the_network() -> None:
+    """Written while layers look; read by the C side as well."""
+    plan = plan_table([], [b"x"], slots=64, room=64)
+    written = Written(plan)
+    table = written.table
+    ports = (0, 7, 8, 4711, 65535)
+    for port in ports:
+        table.set_own(port, own=True)
+        table.set_relayed(port, relayed=port > 7)
+    table.set_own(8, own=False)
+
+    owned = {port for port in range(65536) if lib.table_owns(written.read, plan.size, port)}
+    relayed = {port for port in range(65536) if lib.table_relays(written.read, plan.size, port)}
+    assert (owned, relayed) == ({0, 7, 4711, 65535}, {8, 4711, 65535})
+    table.set_network(NetworkFlag.UDP_LOCAL)
+    table.count_relay()
+    table.count_relay()
+    table.count_relayed_datagrams()
+    assert list(memoryview(written.memory)[80:104].cast("I")) == [4, 2, plan.own_offset, plan.relayed_offset, 1, 0]
+    memoryview(written.memory)[84:88].cast("I")[0] = 0xFFFFFFFF
+    table.count_relay()  # which is for ever more than none
+    assert memoryview(written.memory)[84:88].cast("I")[0] == 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("rules", "flags"),
+    [
+        ({"unix_streams": ("x",)}, NetworkFlag(0)),
+        ({"names": False, "tcp": False, "udp": False, "hostname": False, "ipv6": False, "ignore_localhost": True},
+         NetworkFlag(1 + 2 + 4 + 8 + 32 + 64 + 128)),
+        ({"tcp": False, "incoming": IncomingRules(mode=IncomingMode.OFF)}, NetworkFlag(2 + 8 + 16)),
+        ({"incoming": IncomingRules(mode=IncomingMode.OFF, listen_ports=((1, 2),))}, NetworkFlag(8)),
+        ({"incoming": IncomingRules(listen_ports=((1, 2),))}, NetworkFlag(8 + 256)),
+    ],
+)  # fmt: skip
+def test_flags_of_the_network(rules: dict[str, Any], flags: NetworkFlag) -> None:
+    assert network_flags(NetworkRules(**rules)) == flags

@@ -58,7 +58,7 @@ static int connect_held(const struct socket_facts *socket, const struct wire_add
 		return fail(EIO);
 	long result = blocking ? begin(socket->descriptor, &name, length) : sys_connect(socket->descriptor, &name, length);
 	if (result != -EINPROGRESS)
-		return (int)settled(result);
+		return result < 0 ? begun(socket, (int)-result) : (int)settled(result);
 	if (socket_own(socket->descriptor, &own))
 		network_tell(WIRE_LAYER_OPERATION_CONNECTING, socket, &own, sizeof own);
 	if (!blocking)

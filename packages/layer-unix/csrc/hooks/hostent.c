@@ -5,11 +5,13 @@
 #include "address.h"
 #include "hook.h"
 #include "names.h"
+#include "remote.h"
 
 enum { OWN = 16384 }; /* bytes behind a result of the functions without a buffer: some hundred addresses */
 
 /* How a search ended: an outcome, or that the buffer is too small. */
 enum { TOO_SMALL = NAME_ERROR + 1 };
+enum { LEAST = 3 * sizeof(char *) + 4 + 2 }; /* bytes of the smallest answer; who has less room needn't ask */
 
 static char *put_text(char **at, const char *text)
 {
@@ -20,7 +22,8 @@ static char *put_text(char **at, const char *text)
 }
 
 /* Lays all out in a buffer; addresses of another family are left away. An outcome, or TOO_SMALL. */
-static int put(const struct resolved *found, const char *name, int family, struct hostent *host, char *buffer, size_t size)
+static int put(const struct resolved *found, const char *name, int family, struct hostent *host, char *buffer,
+               size_t size)
 {
 	size_t each = family == AF_INET ? 4 : 16, skip = -(uintptr_t)buffer % sizeof(char *), count = 0, aliases = 0;
 	size_t need = skip + strlen(name) + 1;
@@ -33,7 +36,8 @@ static int put(const struct resolved *found, const char *name, int family, struc
 		return NAME_NO_DATA;
 	if (!buffer || size < need)
 		return TOO_SMALL;
-	char **list = (char **)(void *)(buffer + skip), **others = list + count + 1, *at = (char *)(others + aliases + 1);
+	char **list = (char **)(void *)(buffer + skip), **others = list + count + 1;
+	char *at = (char *)(others + aliases + 1);
 	*host = (struct hostent){.h_aliases = others, .h_addrtype = family, .h_length = (int)each, .h_addr_list = list};
 	for (size_t i = 0; i < found->count; i++) {
 		if (found->addresses[i].family != (family == AF_INET ? 4 : 6))
@@ -52,6 +56,8 @@ static int put(const struct resolved *found, const char *name, int family, struc
 static int find_addresses(const char *name, int family, struct hostent *host, char *buffer, size_t size)
 {
 	struct resolved resolved;
+	if (size < LEAST)
+		return TOO_SMALL;
 	uint32_t flag = family == AF_INET ? WIRE_LAYER_RESOLVE_IPV4 : WIRE_LAYER_RESOLVE_IPV6;
 	name_resolve(name, 1u << flag | 1u << WIRE_LAYER_RESOLVE_CANONICAL_NAME, 0, &resolved);
 	int outcome = (int)resolved.outcome;
@@ -65,6 +71,8 @@ static int find_name(const void *address, int family, struct hostent *host, char
 {
 	struct wire_address own = {.family = family == AF_INET ? 4 : 6};
 	struct resolved resolved;
+	if (size < LEAST)
+		return TOO_SMALL;
 	memcpy(ADDRESS_HOST(&own), address, family == AF_INET ? 4 : 16);
 	name_of_address(&own, &resolved);
 	int outcome = (int)resolved.outcome;
@@ -99,6 +107,8 @@ static int end_r(int outcome, int error, struct hostent *host, struct hostent **
 		return errno = ERANGE;
 	}
 	*trouble = name_trouble((enum name_outcome)outcome);
+	if (outcome != NAME_FOUND && !libc_is_musl())
+		h_errno = *trouble; /* where CPython looks */
 	switch (outcome) {
 	case NAME_FOUND:
 		*result = host;
@@ -106,7 +116,9 @@ static int end_r(int outcome, int error, struct hostent *host, struct hostent **
 	case NAME_ERROR:
 		return errno;
 	case NAME_TRY_AGAIN:
-		return errno = EAGAIN;
+		if (libc_is_musl())
+			return errno = EAGAIN;
+		break;
 	default:
 		break;
 	}

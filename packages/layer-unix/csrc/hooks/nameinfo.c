@@ -109,7 +109,8 @@ int hook_getnameinfo(const struct sockaddr *address, socklen_t size, char *host,
 	struct wire_address asked;
 	int error = errno;
 	/* What has no name, what isn't to be named, and what libc refuses. */
-	if (names_pass() || !host || !host_size || flags & NI_NUMERICHOST || !address || !address_read(&asked, address, size))
+	if (names_pass() || !host || !host_size || flags & NI_NUMERICHOST || !address ||
+	    !address_read(&asked, address, size))
 		return libc.getnameinfo(address, size, host, host_size, service, service_size, flags);
 	int code = libc.getnameinfo(address, size, digits, sizeof digits, service, service_size,
 	                            (flags | NI_NUMERICHOST) & ~NI_NAMEREQD);

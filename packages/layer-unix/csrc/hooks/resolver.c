@@ -113,6 +113,8 @@ static int search(struct __res_state *state, const char *name, int record_class,
 {
 	size_t length = strlen(name);
 	bool whole = libc_is_musl();
+	if (!whole)
+		trouble(state, HOST_NOT_FOUND, 0); /* glibc leaves it so where a name is found */
 	whole |= length && name[length - 1] == '.' && (length == 1 || name[length - 2] != '\\');
 	return query(state, name, record_class, type, answer, size, whole ? 0 : SEARCH);
 }
@@ -142,7 +144,7 @@ static int send_as_it_is(const uint8_t *message, int length, uint8_t *answer, in
 	return ask(message, (size_t)length, 0, answer, size);
 }
 
-/* The hooks of a call's two names: `asked` is what we do; libc's own, with the arguments as given, if it is to be asked. */
+/* The hooks of a call's two names: `asked` is what we do; libc's own gets the arguments as given, if it is to. */
 #define HOOKS(call, declared, given, asked)    \
 	ONE_HOOK(call, declared, given, asked) \
 	ONE_HOOK(__##call, declared, given, asked)

@@ -56,8 +56,8 @@ static void print(const struct addrinfo *entry)
 		port = in6->sin6_port;
 		scope = in6->sin6_scope_id;
 	}
-	printf(" %s%%%u|%d|%d|%d|%x|%s", host, scope, ntohs(port), entry->ai_socktype, entry->ai_protocol, entry->ai_flags,
-	       entry->ai_canonname ? entry->ai_canonname : "");
+	printf(" %s%%%u|%d|%d|%d|%x|%s", host, scope, ntohs(port), entry->ai_socktype, entry->ai_protocol,
+	       entry->ai_flags, entry->ai_canonname ? entry->ai_canonname : "");
 }
 
 /* POSIX lets a program free a part of a list. */

@@ -15,7 +15,9 @@ static void prepare(void)
 	static const char *names[] = {"web", "none.test", "web"};
 	static const struct addrinfo hints = {.ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM};
 	for (int i = 0; i < 3; i++)
-		requests[i] = (struct gaicb){.ar_name = names[i], .ar_service = i ? "80" : NULL, .ar_request = i == 2 ? &hints : NULL};
+		requests[i] = (struct gaicb){.ar_name = names[i],
+		                             .ar_service = i ? "80" : NULL,
+		                             .ar_request = i == 2 ? &hints : NULL};
 }
 
 static void check(void)
@@ -52,7 +54,9 @@ int main(void)
 	check();
 
 	prepare();
-	event = (struct sigevent){.sigev_notify = SIGEV_THREAD, .sigev_notify_function = tell, .sigev_value.sival_int = 5};
+	event = (struct sigevent){.sigev_notify = SIGEV_THREAD,
+	                          .sigev_notify_function = tell,
+	                          .sigev_value.sival_int = 5};
 	CHECK(getaddrinfo_a(GAI_NOWAIT, list, 4, &event) == 0);
 	CHECK(sem_wait(&told) == 0);
 	check();

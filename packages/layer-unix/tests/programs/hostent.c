@@ -53,15 +53,16 @@ enum { FIRST = 1, STEP = 7, LARGEST = 65536 };
 			CHECK(room);                                                                    \
 			buffer = room + 3; /* nothing says that it is aligned */                        \
 			result = &host + 1;                                                             \
-			trouble = 99;                                                                   \
+			trouble = h_errno = 99;                                                         \
 			errno = 77;                                                                     \
 			code = call;                                                                    \
 			if (code == ERANGE)                                                             \
 				CHECK(!result && errno_says(ERANGE) && trouble == NETDB_INTERNAL);      \
 		} while (code == ERANGE && size < LARGEST);                                             \
+		const char *told = result ? "" : h_errno == trouble ? "twice " : "once ";               \
 		h_errno = trouble;                                                                      \
 		CHECK(!result || (result == &host && code == 0));                                       \
-		printf("%d ", code);                                                                    \
+		printf("%d %s", code, told);                                                            \
 		end(result, what, asked, family);                                                       \
 		free(room);                                                                             \
 	} while (0)

@@ -12,8 +12,16 @@
 
 enum { HOST = 1025, SERVICE = 32 };
 
-static const int flags[] = {0,          NI_NUMERICHOST, NI_NUMERICSERV,           NI_NAMEREQD, NI_NOFQDN,
-                            NI_DGRAM,   NI_IDN,         NI_NAMEREQD | NI_NOFQDN, 0x4000,      NI_NAMEREQD | NI_NUMERICHOST};
+static const int flags[] = {0,
+                            NI_NUMERICHOST,
+                            NI_NUMERICSERV,
+                            NI_NAMEREQD,
+                            NI_NOFQDN,
+                            NI_DGRAM,
+                            NI_IDN,
+                            NI_NAMEREQD | NI_NOFQDN,
+                            0x4000,
+                            NI_NAMEREQD | NI_NUMERICHOST};
 
 static void look_up(const void *address, socklen_t length, const char *text, socklen_t host_size, socklen_t service_size,
                     int flag)
@@ -22,8 +30,10 @@ static void look_up(const void *address, socklen_t length, const char *text, soc
 	errno = 77;
 	int code = getnameinfo(address, length, host_size ? host : NULL, host_size, service_size ? service : NULL,
 	                       service_size, flag);
-	printf("%s %u %u %x: %d %s|%s|%d\n", text, host_size, service_size, flag, code, code ? "" : host, code ? "" : service,
-	       code ? errno : 0);
+	int error = code ? errno : 0;
+	if (code)
+		host[0] = service[0] = 0;
+	printf("%s %u %u %x: %d %s|%s|%d\n", text, host_size, service_size, flag, code, host, service, error);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /*
- * Prints what res_query and its kin give for names: the answer's size, how it ended, and the answer without the number of
- * its question. `resolver SIZE TYPE NAME ...`: answers go to a buffer of this size.
+ * Prints what res_query and its kin give for names: the answer's size, how it ended, and the answer without the number
+ * of its question. `resolver SIZE TYPE NAME ...`: answers go to a buffer of this size.
  */
 #include "check.h"
 

@@ -36,8 +36,10 @@ def comment(owner: str, since: float) -> str:
 
 def held(port: int, found: str | None) -> RemoteError:
     """Return the failure for a port whose table is somebody else's; `found` is that table's comment."""
-    holder = _plain(found)[:COMMENT_SIZE] if found else "another session"
-    return _in_use(f"port {port} of the target is held by {holder}: end that session, or choose another port")
+    holder = f" ({_plain(found)[:COMMENT_SIZE]})" if found else ""
+    return _in_use(
+        f"port {port} of the target is held by another session{holder}: end that one, or choose another port"
+    )
 
 
 def subscribed_already(port: int) -> RemoteError:

@@ -320,3 +320,35 @@ def test_answers_carry_descriptors() -> None:
         os.close(fd)
 
     play(block)
+
+
+def test_an_asker_that_leaves() -> None:
+    """Whoever waits for it is told; others, which are answered, end the wait too."""
+
+    async def block(kit: Kit) -> None:
+        kit.hold = True
+        channels = [begin(kit.link, STAT, b"x") for _ in range(2)]
+        await trio.testing.wait_all_tasks_blocked()
+        first, second = kit.waiting
+        left: list[int] = []
+
+        async def watch(number: int) -> None:
+            await kit.links.wait_closed(number)
+            left.append(number)
+
+        async with trio.open_nursery() as nursery:
+            for number in (first, second, 99):
+                nursery.start_soon(watch, number)
+            await trio.testing.wait_all_tasks_blocked()
+            assert left == [99]
+            channels[0].close()
+            await trio.testing.wait_all_tasks_blocked()
+            assert left == [99, first]
+            kit.links.drop(first)
+            kit.links.drop(first)
+            kit.links.answer(second, DONE, b"ok", ())
+        assert await heard(channels[1]) == b"ok"
+        assert left == [99, first, second]
+        kit.waiting.clear()
+
+    play(block)

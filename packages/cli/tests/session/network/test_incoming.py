@@ -20,7 +20,7 @@ class Listeners(Part):
     def __init__(self) -> None:
         super().__init__()
         self.ignored = {9}
-        self.machine = Incoming(self.actions, self.ports, self.decide)
+        self.machine = Incoming(self.actions, self.ports, self.decide, lambda port: 4480 if port == 8080 else None)
 
     def decide(self, address: Address) -> int | None:
         return None if address.port in self.ignored else {8080: 80}.get(address.port, address.port)
@@ -137,6 +137,15 @@ def test_it_cannot_be_had_at_all() -> None:
     assert (reply.errno, payload) == (None, b"mirrord: port 80 of the target can't be had: no nftables.\n")
     assert part.bits.own == {8080}
     assert part.fate(part.listen()) == "local"
+
+
+def test_a_port_that_the_user_moved_needs_no_words() -> None:
+    part = Listeners()
+    first = part.listen(7, at("0.0.0.0:4480"), HERE)
+    part.take(WantPort)
+    part.machine.subscribed(80)
+
+    assert part.answer(first)[1] == b""
 
 
 def test_a_moved_port_is_told_once() -> None:

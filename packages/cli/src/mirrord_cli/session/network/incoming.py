@@ -78,12 +78,20 @@ class Incoming:
         actions: Where actions are put.
         ports: Where ports of loopback are told.
         decide: Returns the target's port for the address that a program wanted; None: this machine's alone.
+        chosen: Returns the port that the user wants bound in a port's place; None: they said nothing of it.
     """
 
-    def __init__(self, actions: list[Action], ports: Ports, decide: Callable[[Address], int | None]) -> None:
+    def __init__(
+        self,
+        actions: list[Action],
+        ports: Ports,
+        decide: Callable[[Address], int | None],
+        chosen: Callable[[int], int | None] = lambda _: None,
+    ) -> None:
         self._actions = actions
         self._ports = ports
         self._decide = decide
+        self._chosen = chosen
         self._listeners: dict[int, _Listener] = {}
         self._subscriptions: dict[int, _Subscription] = {}
         self._met: dict[Met, tuple[Address, Address]] = {}
@@ -237,7 +245,7 @@ class Incoming:
     def _accept(self, channel: int, listener: _Listener) -> None:
         here, wanted = listener.address.port, listener.wanted.port
         text = ""
-        if here != wanted and (here, wanted) not in self._told:
+        if here not in {wanted, self._chosen(wanted)} and (here, wanted) not in self._told:
             self._told.add((here, wanted))
             text = _line(f"port {wanted} is port {here} on this machine, where {wanted} can't be had")
         self._answer(channel, LayerOutcome.DONE, text)

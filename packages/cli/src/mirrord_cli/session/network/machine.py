@@ -58,7 +58,7 @@ class Network:
         self._ports = Ports(table)
         self.outgoing = Outgoing(actions, self._ports)
         self.datagrams = Datagrams(actions, self._ports)
-        self.incoming = Incoming(actions, self._ports, decisions.incoming)
+        self.incoming = Incoming(actions, self._ports, decisions.incoming, decisions.bound_port)
         self.binding = Binding(actions, decisions.incoming, decisions.bound_port, self.incoming.listens_on)
 
     def handlers(self) -> dict[LayerOperation, Handler]:

@@ -258,7 +258,7 @@ def test_a_descriptor_for_each_connection(tmp_path: Path) -> None:
             await trio.lowlevel.wait_writable(end)
         others = [server.accept()[0] for _ in ends]
         # The program's, the server's, the agent's and the session's, and at most two gates.
-        assert len(descriptors()) <= before + 4 * 100 + 4
+        assert len(descriptors()) <= before + 4 * 100 + 2
         for end in [*ends, *others]:
             end.close()
 

@@ -1,10 +1,10 @@
 """Addresses for programs' connects that don't wait: whether they succeed is decided after the program has called connect.
 
-A gate is a listener whose accept queue is full, so that a program's SYN waits there, like one on its way to a far host.
-To let it through, a socket with the gate's own address connects to the program's: a simultaneous open, after which both
-are connected. To refuse it, a first such socket that is deaf (a filter drops what comes to it) takes the program's socket
-out of SYN_SENT, and a second one's SYN makes both kernels' ends find that they don't agree: a reset, which the program
-sees as an error from the start, never as a success first. All of it is ordinary TCP, and needs no rights.
+A gate is a listener that is deaf (a filter drops what comes to it), so that a program's SYN waits there, like one on its
+way to a far host. To let it through, a socket with the gate's own address connects to the program's: a simultaneous open,
+after which both are connected. To refuse it, a first such socket that is deaf, too, takes the program's socket out of
+SYN_SENT, and a second one's SYN makes both kernels' ends find that they don't agree: a reset, which the program sees as
+an error from the start, never as a success first. All of it is ordinary TCP, and needs no rights.
 
 A gate serves many connects, since addresses tell them apart, and is closed when the last of them is decided.
 """
@@ -13,45 +13,42 @@ from __future__ import annotations
 
 import array
 import errno
-import select
 import socket
 import struct
 from typing import Final
 
 import trio
 
-from mirrord_cli.session.network.kernel.driver import ESTABLISHED, SYN_SENT, Kernel
+from mirrord_cli.session.network.kernel.driver import CLOSE_WAIT, ESTABLISHED, SYN_SENT, Kernel
 from mirrord_protocol.network_values import Address
 
 USES: Final = 256
 """Connects for each gate."""
 PATIENCE: Final = 5.0
 """Seconds for an opening, which takes microseconds."""
-READY: Final = 1000
-"""Milliseconds for the queue to be full, likewise."""
 SO_ATTACH_FILTER: Final = 26
 _DROP_ALL = array.array("Q", [int.from_bytes(struct.pack("=HBBI", 0x06, 0, 0, 0), "little")])  # BPF: return 0
 _DEAF = struct.pack("@HP", 1, _DROP_ALL.buffer_info()[0])
 _ON = 1
+CONNECTED: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
+"""States of a socket whose other end has accepted the connection; the program may have ended its direction by now."""
 
 
 class Gate:
-    """One full listener."""
+    """One deaf listener."""
 
     def __init__(self, family: socket.AddressFamily) -> None:
         self._family = family
         self._listener = _socket(family)
-        self._filler = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self.uses = 0
         """Connects so far."""
         self.waiting = 0
         """Of those, how many aren't decided."""
         try:
             self._listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+            self._listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, _DEAF)
             self._listener.listen(0)
             self._name = self._listener.getsockname()
-            self._filler.connect(self._name)
-            _wait_full(self._listener)
         except OSError:
             self.close()
             raise
@@ -59,7 +56,6 @@ class Gate:
 
     def close(self) -> None:
         """Let go of the listener; what went through it lives on."""
-        self._filler.close()
         self._listener.close()
 
     async def let_in(self, own: Address) -> socket.socket | None:
@@ -68,10 +64,10 @@ class Gate:
         if end is None:
             return None
         try:
-            if _state(end) != ESTABLISHED:
+            if _state(end) not in CONNECTED:
                 with trio.move_on_after(PATIENCE):
                     await trio.lowlevel.wait_writable(end)
-            if _state(end) == ESTABLISHED:
+            if _state(end) in CONNECTED:
                 connected, end = end, None
                 return connected
         finally:
@@ -145,13 +141,6 @@ class Gates:
         """Whether the program's socket is before the gate."""
         found = self._kernel.stream(own, gate.address)
         return found is not None and found.state == SYN_SENT and found.inode == inode & 0xFFFFFFFF
-
-
-def _wait_full(listener: socket.socket) -> None:
-    poll = select.poll()
-    poll.register(listener, select.POLLIN)
-    if not poll.poll(READY):
-        raise OSError(errno.EAGAIN, "the listener isn't full")
 
 
 def _socket(family: socket.AddressFamily) -> socket.socket:

@@ -25,7 +25,7 @@ FREE: Final = "0.0.0.0:0"
 
 SYN_SENT, LISTEN, TIME_WAIT = 2, 10, 6
 """States of TCP (the kernel's tcp_states.h)."""
-SYN_RECEIVED, ESTABLISHED = 3, 1
+SYN_RECEIVED, ESTABLISHED, CLOSE_WAIT = 3, 1, 8
 ALL_STATES: Final = 0xFFFFFFFF
 
 _MESSAGE = struct.Struct("=IHHII")
