@@ -203,3 +203,14 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert part.fate(50) == "EMFILE"
     part.machine.unreached(dials[0].connect, "EIO")
     part.connect(22)
+    part.machine.lost()
+
+
+def test_descriptors_are_bounded() -> None:
+    part = Connects()
+    part.machine.most = 2
+    first, _ = part.carried(1), part.carried(2)
+    part.machine.connect(50, 3, TO, Family.IPV4, waits=True, timeout=None)
+    assert part.fate(50) == "EMFILE"
+    part.machine.ended(first)
+    part.carried(3)

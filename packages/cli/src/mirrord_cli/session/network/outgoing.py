@@ -35,6 +35,7 @@ PENDING: Final = "EINPROGRESS"
 FULL: Final = "EMFILE"
 MOST_DIALED: Final = 4096
 """Connects that aren't decided yet."""
+MOST: Final = 1 << 15
 MOST_OVER: Final = 4096
 """Ended and failed ones that are remembered."""
 DONE: Final = LayerReply(LayerOutcome.DONE)
@@ -82,6 +83,8 @@ class Outgoing:
         self._undecided = 0
         self._number = 0
         self._lost = False
+        self.most = MOST
+        """So many may be undecided or alive at once."""
 
     def __len__(self) -> int:
         """How many are known, the ended ones too."""
@@ -96,7 +99,7 @@ class Outgoing:
         if self._lost:
             self._fail(channel, DOWN)
             return
-        if self._undecided >= MOST_DIALED:
+        if self._undecided >= MOST_DIALED or len(self._connects) - len(self._over) >= self.most:
             self._fail(channel, FULL)
             return
         if (earlier := self._by_inode.get(inode)) is not None and earlier in self._over:

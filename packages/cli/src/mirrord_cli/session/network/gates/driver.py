@@ -83,7 +83,10 @@ class Gate:
                 end.close()
 
     def _knock_back(self, own: Address, *, deaf: bool = False) -> socket.socket | None:
-        end = _socket(self._family)
+        try:
+            end = _socket(self._family)
+        except OSError:  # no descriptor
+            return None
         try:
             end.setblocking(False)
             if deaf:
