@@ -7,6 +7,7 @@ import pytest
 from mirrord_cli.session.network import datagrams as module
 from mirrord_cli.session.network.actions import AddPeer, Carry, Drop, DropPeer, Family
 from mirrord_cli.session.network.datagrams import Datagrams
+from mirrord_protocol.network_values import Address
 from session_network import Part, at, unpacked
 
 OWN, LOCAL = at("0.0.0.0:4000"), at("10.0.0.2:5000")
@@ -23,9 +24,9 @@ class Sockets(Part):
         self.machine.connect(channel, inode, DNS, Family.IPV4)
         return channel, self.take(Carry)
 
-    def send(self, to: object = DNS, inode: int = 7, family: Family = Family.IPV4) -> int:
+    def send(self, to: object = DNS, inode: int = 7, family: Family = Family.IPV4, own: Address = OWN) -> int:
         channel = next(self.channels)
-        self.machine.send(channel, inode, OWN, to, family)  # type: ignore[arg-type]
+        self.machine.send(channel, inode, own, to, family)  # type: ignore[arg-type]
         return channel
 
 
@@ -54,6 +55,23 @@ def test_it_is_connected_again() -> None:
 
     channel, second = part.connect()
     assert part.take(Drop) == Drop(first.socket)
+    part.machine.peered(second.socket, DNS, 9001)
+    assert unpacked(part.answer(channel)[1]) == ("127.0.0.1:9001",)
+    assert part.bits.relayed == {9001}
+
+
+def test_a_socket_that_has_another_port() -> None:
+    """Disconnected, it was given one by the kernel: what knew the old one is of no use."""
+    part = Sockets()
+    part.send()
+    first = part.take(Carry)
+    part.take(AddPeer)
+    part.machine.peered(first.socket, DNS, 9000)
+
+    channel = part.send(own=at("0.0.0.0:4001"))
+    assert part.take(Drop) == Drop(first.socket)
+    second = part.take(Carry)
+    assert second.own == at("0.0.0.0:4001")
     part.machine.peered(second.socket, DNS, 9001)
     assert unpacked(part.answer(channel)[1]) == ("127.0.0.1:9001",)
     assert part.bits.relayed == {9001}

@@ -128,6 +128,9 @@ class Network:
             self.outgoing.connecting(request.inode, own)
 
     def _describe(self, channel: int, request: LayerRequest, payload: bytes) -> None:
+        if request.flags & LayerSocket.UNIX:
+            self._answer_described(channel, self.outgoing.unix_peer(request.inode))
+            return
         pair = read_addresses(payload, 2)
         if pair is None or is_nowhere(pair[0]):
             self._answer(channel, INVALID)
@@ -142,6 +145,9 @@ class Network:
                 or self.incoming.describe(own, peer)
                 or self.datagrams.describe(request.inode, own, peer)
             )
+        self._answer_described(channel, found)
+
+    def _answer_described(self, channel: int, found: bytes | None) -> None:
         if found is None:
             self._answer(channel, LOCAL)
         else:

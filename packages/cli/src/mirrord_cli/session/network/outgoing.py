@@ -59,6 +59,8 @@ class _Connect:
     """Not answered yet."""
     state: State = State.DIALED
     errno: str = ""
+    path: bytes = b""
+    """Of a Unix stream: where the program connected to."""
     local: Address | None = None
     """As the target sees the socket; None for a Unix one, which has no name."""
     peer: Address | None = None
@@ -106,7 +108,8 @@ class Outgoing:
             self._forget(earlier)
         self._number += 1
         self._undecided += 1
-        self._connects[self._number] = _Connect(inode, family, channel)
+        path = to.path if isinstance(to, UnixAddress) else b""
+        self._connects[self._number] = _Connect(inode, family, channel, path=path)
         self._by_inode[inode] = self._number
         self._actions.append(Dial(self._number, channel, inode, to, family, waits, timeout))
 
@@ -139,6 +142,11 @@ class Outgoing:
         if connect.local is None or connect.peer is None or connect.port != peer.port:
             return None
         return write_pair(own, connect.local, connect.peer)
+
+    def unix_peer(self, inode: int) -> bytes | None:
+        """Return the path or abstract name that a Unix stream was connected to; None: it isn't known."""
+        number = self._by_inode.get(inode)
+        return (self._connects[number].path or None) if number is not None else None
 
     # ------------------------------------------------------------------------------------------ events
 
