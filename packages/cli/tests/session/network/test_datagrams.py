@@ -7,7 +7,6 @@ import pytest
 from mirrord_cli.session.network import datagrams as module
 from mirrord_cli.session.network.actions import AddPeer, Carry, Drop, DropPeer, Family
 from mirrord_cli.session.network.datagrams import Datagrams
-from mirrord_protocol.network_values import Address
 from session_network import Part, at, unpacked
 
 OWN, LOCAL = at("0.0.0.0:4000"), at("10.0.0.2:5000")
@@ -24,9 +23,9 @@ class Sockets(Part):
         self.machine.connect(channel, inode, DNS, Family.IPV4)
         return channel, self.take(Carry)
 
-    def send(self, to: object = DNS, inode: int = 7, family: Family = Family.IPV4, own: Address = OWN) -> int:
+    def send(self, to: object = DNS, inode: int = 7, family: Family = Family.IPV4) -> int:
         channel = next(self.channels)
-        self.machine.send(channel, inode, own, to, family)  # type: ignore[arg-type]
+        self.machine.send(channel, inode, OWN, to, family)  # type: ignore[arg-type]
         return channel
 
 
@@ -60,23 +59,6 @@ def test_it_is_connected_again() -> None:
     assert part.bits.relayed == {9001}
 
 
-def test_a_socket_that_has_another_port() -> None:
-    """Disconnected, it was given one by the kernel: what knew the old one is of no use."""
-    part = Sockets()
-    part.send()
-    first = part.take(Carry)
-    part.take(AddPeer)
-    part.machine.peered(first.socket, DNS, 9000)
-
-    channel = part.send(own=at("0.0.0.0:4001"))
-    assert part.take(Drop) == Drop(first.socket)
-    second = part.take(Carry)
-    assert second.own == at("0.0.0.0:4001")
-    part.machine.peered(second.socket, DNS, 9001)
-    assert unpacked(part.answer(channel)[1]) == ("127.0.0.1:9001",)
-    assert part.bits.relayed == {9001}
-
-
 def test_several_peers_of_one_socket() -> None:
     part = Sockets()
     first = part.send(DNS)
@@ -97,6 +79,18 @@ def test_several_peers_of_one_socket() -> None:
     part.machine.opened(carry.socket, LOCAL)
     pair = part.machine.describe(7, OWN, at("127.0.0.1:9001"))
     assert pair and unpacked(pair) == (str(LOCAL), str(NTP))
+
+
+def test_the_kernel_gave_it_another_port() -> None:
+    """As it does after a connect that was dissolved."""
+    part = Sockets()
+    part.send(DNS)
+    first, _ = part.take(Carry), part.take(AddPeer)
+    part.machine.peered(first.socket, DNS, 9000)
+    part.machine.send(99, 7, at("0.0.0.0:4001"), DNS, Family.IPV4)
+    assert part.take(Drop).socket == first.socket
+    assert part.take(Carry).own == at("0.0.0.0:4001")
+    assert part.bits.relayed == set()
 
 
 def test_families_have_a_socket_each() -> None:

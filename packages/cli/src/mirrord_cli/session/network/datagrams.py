@@ -38,8 +38,8 @@ Key = tuple[int, int]
 class _Socket:
     key: Key
     family: Family
-    own_port: int = 0
-    """The program's; 0 for a connected socket."""
+    port: int = 0
+    """The program's, of a socket that isn't connected."""
     local: Address | None = None
     """As the target has it; None until it is known."""
     peers: OrderedDict[Address, int] = field(default_factory=OrderedDict)
@@ -81,14 +81,14 @@ class Datagrams:
         """Say where a socket that isn't connected sends a datagram for an address."""
         key = (inode, len(to.host))
         number = self._by_key.get(key)
-        if number is not None and self._sockets[number].own_port != own.port:
-            self._drop(number)  # it was connected and is no more, which gives a socket another port
+        if number is not None and self._sockets[number].port != own.port:  # the kernel gave it another one
+            self._drop(number)
             number = None
         if number is None:
             number = self._begin(channel, key, family)
             if number is None:
                 return
-            self._sockets[number].own_port = own.port
+            self._sockets[number].port = own.port
             self._actions.append(Carry(number, inode, family, None, len(to.host) == 16, own))
         sock = self._sockets[number]
         if port := sock.peers.get(to):

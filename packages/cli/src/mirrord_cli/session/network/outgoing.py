@@ -59,13 +59,13 @@ class _Connect:
     """Not answered yet."""
     state: State = State.DIALED
     errno: str = ""
-    path: bytes = b""
-    """Of a Unix stream: where the program connected to."""
     local: Address | None = None
     """As the target sees the socket; None for a Unix one, which has no name."""
     peer: Address | None = None
     port: int = 0
     """Of our end."""
+    path: bytes = b""
+    """Where a Unix one went."""
 
 
 class Outgoing:
@@ -143,10 +143,10 @@ class Outgoing:
             return None
         return write_pair(own, connect.local, connect.peer)
 
-    def unix_peer(self, inode: int) -> bytes | None:
-        """Return the path or abstract name that a Unix stream was connected to; None: it isn't known."""
+    def describe_unix(self, inode: int) -> bytes:
+        """Return the path or the abstract name that a Unix socket is connected to; empty: it isn't known."""
         number = self._by_inode.get(inode)
-        return (self._connects[number].path or None) if number is not None else None
+        return b"" if number is None else self._connects[number].path
 
     # ------------------------------------------------------------------------------------------ events
 
