@@ -64,6 +64,8 @@ class _Connect:
     peer: Address | None = None
     port: int = 0
     """Of our end."""
+    path: bytes = b""
+    """Where a Unix one went."""
 
 
 class Outgoing:
@@ -106,7 +108,8 @@ class Outgoing:
             self._forget(earlier)
         self._number += 1
         self._undecided += 1
-        self._connects[self._number] = _Connect(inode, family, channel)
+        path = to.path if isinstance(to, UnixAddress) else b""
+        self._connects[self._number] = _Connect(inode, family, channel, path=path)
         self._by_inode[inode] = self._number
         self._actions.append(Dial(self._number, channel, inode, to, family, waits, timeout))
 
@@ -139,6 +142,11 @@ class Outgoing:
         if connect.local is None or connect.peer is None or connect.port != peer.port:
             return None
         return write_pair(own, connect.local, connect.peer)
+
+    def describe_unix(self, inode: int) -> bytes:
+        """Return the path or the abstract name that a Unix socket is connected to; empty: it isn't known."""
+        number = self._by_inode.get(inode)
+        return b"" if number is None else self._connects[number].path
 
     # ------------------------------------------------------------------------------------------ events
 
