@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.kit.around import Around
 from tests.kit.network import PEER
 from tests.kit.run import Runner
-from tests.kit.serving import free_port, get, serving
+from tests.kit.serving import GRACE, free_port, get, serving, wait_until
 
 HERE = Path(__file__).parent
 Row = tuple[str, str, str, str]
@@ -37,12 +37,14 @@ def outgoing(around: Around, runner: Runner) -> Iterator[Row]:
 
 def incoming(around: Around, runner: Runner) -> Iterator[Row]:
     """Requests to a port of the service, while a program here steals or mirrors it, and afterwards."""
-    port = free_port()
-    around.target.listen(port)
+    target, port = around.target, free_port()
+    target.listen(port)
     command = [sys.executable, str(HERE / "serve.py"), str(port)]
-    served = f"target, to ::ffff:{PEER}"
-    for options, verb, answered in (("--steal", "stolen", f"program here, to {PEER}"), ("-q", "mirrored", served)):
-        with serving(runner, around.target, *command, options=["-q", options], quiet=False) as program:
+    for options, verb, answered in (
+        (["-q", "--steal"], "stolen", f"program here, to {PEER}"),
+        (["-q"], "mirrored", "target"),
+    ):
+        with serving(runner, target, *command, options=options, quiet=False) as program:
             started = program.line()
             if started:
                 yield "server", f"{verb} request: who answers", ask(around, port, f"/{verb}"), answered
@@ -50,12 +52,14 @@ def incoming(around: Around, runner: Runner) -> Iterator[Row]:
             code, error = program.end()
         if not started or code or error:
             yield "server", f"{verb} request", f"exit code {code}", error.strip() or "nothing on stderr"
-        yield "server", "afterwards, who answers", ask(around, port, "/"), served
+        wait_until(lambda: ask(around, port, "/") == "target", GRACE)
+        yield "server", "afterwards, who answers", ask(around, port, "/"), "target"
 
 
 def ask(around: Around, port: int, path: str) -> str:
-    """What a client beside the service is answered."""
-    return get(around.target.peer, port, path=path).strip()
+    """Who answers a client beside the service: the service, which says `target`, or the program, which says to whom."""
+    said = get(around.target.peer, port, path=path).strip()
+    return said.partition(",")[0] if said.startswith("target") else said
 
 
 def lacking() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import socket
 import stat
 import struct
 import subprocess
@@ -187,3 +188,12 @@ def test_capabilities_given_up_are_gone() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout == b"refused\n"
+
+
+def test_getsockopt() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        kind = kernel.getsockopt(made.fileno(), socket.SOL_SOCKET, socket.SO_TYPE, bytes(4))
+        assert int.from_bytes(kind, sys.byteorder) == socket.SOCK_DGRAM
+        with pytest.raises(OSError) as caught:
+            kernel.getsockopt(made.fileno(), socket.SOL_SOCKET, 9999, bytes(4))
+        assert caught.value.errno == errno.ENOPROTOOPT

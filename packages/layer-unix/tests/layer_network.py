@@ -6,10 +6,8 @@ the same port connects to the program's (a simultaneous open), or resets it. Lay
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,10 +19,7 @@ from mirrord_protocol.network_messages import decode_layer_address, encode_layer
 from mirrord_protocol.network_values import NOWHERE, Address
 
 MAPPED = bytes(10) + b"\xff\xff"
-SO_ATTACH_FILTER = 26
-DROP = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
-"""A filter that takes nothing."""
-RESET = struct.pack("ii", 1, 0)
+IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 Handler = Callable[[LayerRequest, bytes], Answer]
 LOCAL = Answer(LayerReply(LayerOutcome.LOCAL))
 DONE = Answer(LayerReply(LayerOutcome.DONE))
@@ -56,8 +51,9 @@ def answer(payload: bytes, outcome: LayerOutcome = LayerOutcome.DONE) -> Answer:
 
 
 def deafen(end: socket.socket) -> None:
-    """Let the kernel drop all that comes to a socket."""
-    end.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(DROP)))
+    """Let the kernel drop all that comes to a socket: on this machine nothing is sent with so large a TTL."""
+    six = end.family == socket.AF_INET6
+    end.setsockopt(socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP, IPV6_MINHOPCOUNT if six else IP_MINTTL, 255)
 
 
 def shared(family: int) -> socket.socket:

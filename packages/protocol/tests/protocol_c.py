@@ -46,6 +46,7 @@ def build_reader(folder: Path) -> Path:
     for kind, name in (
         ("wire_stat", "Stat"),
         ("wire_file_system", "FileSystem"),
+        ("wire_address", "LayerAddress"),
         ("layer_request", "LayerRequest"),
         ("layer_reply", "LayerReply"),
     ):

@@ -71,7 +71,8 @@ class NetworkService:
             case Datagrams():
                 await self._datagrams(reply)
             case Resolve(name):
-                reply.answer(Resolved(outcome=NameOutcome.FOUND, addresses=(ADDRESS6,), name=name, lifetime=5))
+                known = loopback(0) if name == b"localhost" else ADDRESS6
+                reply.answer(Resolved(outcome=NameOutcome.FOUND, addresses=(known,), name=name, lifetime=5))
             case Reverse(address_):
                 reply.answer(Resolved(outcome=NameOutcome.FOUND, name=str(address_).encode()))
             case Query(message):

@@ -9,9 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mirrord_protocol.csource import reader_of_lists
+from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.flat import REPLY, REQUEST, STAT, stat_numbers
 from mirrord_protocol.layer_values import LayerReply, LayerRequest
 from mirrord_protocol.messages import encode_chunk, encode_layer_reply, encode_layer_request, encode_message
+from mirrord_protocol.network_messages import LAYER_ADDRESS_SIZE, decode_layer_address, encode_layer_address
+from mirrord_protocol.network_values import NOWHERE, Address
 from mirrord_protocol.schema import load
 from mirrord_protocol.values import DirectoryEntry
 from protocol_c import Run
@@ -20,6 +23,7 @@ from protocol_samples import (
     FILE_SYSTEM,
     LAYER_REPLIES,
     LAYER_REQUESTS,
+    addresses,
     entries,
     layer_replies,
     layer_requests,
@@ -113,6 +117,28 @@ def test_malformed_bytes(run_wire: Run, name: str) -> None:
 
 def test_another_message_is_no_file_system(run_wire: Run) -> None:
     assert run_wire("file_system", encode_message(b"/path")).returncode == 1
+
+
+@some
+@given(address=addresses)
+def test_addresses(run_wire: Run, address: Address) -> None:
+    """The 24 bytes are C's struct as it is in memory, the host's bytes in network order."""
+    fields = printed(run_wire("address", encode_layer_address(address)).stdout)
+    host = b"".join((fields[name] % (1 << 64)).to_bytes(8, "little") for name in ("first", "second"))
+
+    assert (fields["family"], fields["port"], fields["scope"]) == (
+        4 if len(address.host) == 4 else 6, address.port, address.scope,
+    )  # fmt: skip
+    assert host[: len(address.host)] == address.host
+    assert decode_layer_address(encode_layer_address(address)) == address
+
+
+def test_no_address(run_wire: Run) -> None:
+    assert encode_layer_address(NOWHERE) == bytes(LAYER_ADDRESS_SIZE)
+    assert run_wire("address", bytes(LAYER_ADDRESS_SIZE - 1)).returncode == 1
+    for wrong in (bytes(LAYER_ADDRESS_SIZE - 1), b"\5" + bytes(LAYER_ADDRESS_SIZE)):
+        with pytest.raises(RemoteProtocolError):
+            decode_layer_address(wrong)
 
 
 def test_the_readers_of_lists_know_their_fields() -> None:

@@ -10,6 +10,7 @@ import trio.testing
 
 from mirrord_protocol.actions import Action, Answered, Asked, DataReceived, Greeted, Over, Welcomed
 from mirrord_protocol.agent_end import AgentEnd
+from mirrord_protocol.connection import State
 from mirrord_protocol.driver import FLUSH, Driver
 from mirrord_protocol.session_end import SessionEnd
 from mirrord_protocol.values import Failure, FailureKind, Goodbye, Hello, Read, StatPath, Welcome
@@ -240,3 +241,45 @@ def test_over_is_told_once() -> None:
         return session.actions
 
     assert trio.run(run) == [Over(GONE)]
+
+
+def test_what_is_pushed_leaves_at_once_and_what_follows_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first question of a moment doesn't wait for the writer's turn; others of that moment share a write."""
+
+    async def run() -> None:
+        mine, theirs = socket_streams()
+        session, agent = sides((mine, theirs))
+        assert isinstance(session.end, SessionEnd)
+        async with mine, theirs, trio.open_nursery() as nursery:
+            nursery.start_soon(session.driver.run)
+            nursery.start_soon(agent.driver.run)
+            await session.wait_for(Welcomed)
+            await trio.testing.wait_all_tasks_blocked()
+            now = trio.current_time()
+            monkeypatch.setattr(trio, "current_time", lambda: now)
+            before = session.end.lanes.number
+            for expected in (before + 1, before + 1, before + 1):
+                session.end.ask(StatPath(b"/"))
+                session.driver.push()
+                assert session.end.lanes.number == expected
+            monkeypatch.undo()
+            await trio.testing.wait_all_tasks_blocked()
+            assert session.end.lanes.number == before + 3
+            nursery.cancel_scope.cancel()
+
+    trio.run(run)
+
+
+def test_an_acknowledgement_is_no_matter_of_time_while_the_writer_is_at_work() -> None:
+    """Else the watcher would look again and again, as long as the other side doesn't read."""
+
+    async def run() -> None:
+        session, _ = sides(socket_streams())
+        session.end._ack_at, session.end.state = 0.0, State.OPEN
+        assert session.driver._deadline == session.end.deadline
+        session.driver._writer = trio.lowlevel.current_task()
+        assert session.driver._deadline == 0.0
+        for side in (session, _):
+            side.driver._socket.close()  # type: ignore[union-attr]
+
+    trio.run(run)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mirrord_protocol import cgen
-from mirrord_protocol.actions import Action, Asked, Greeted
+from mirrord_protocol.actions import Action, Asked, DataReceived, Greeted
 from mirrord_protocol.agent_end import AgentEnd
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.framing import HEADER, Frame, Kind, Lane, encode_frame
@@ -27,7 +27,21 @@ from mirrord_protocol.messages import (
     decode_message,
     encode_message,
 )
+from mirrord_protocol.network_messages import encode_layer_address
+from mirrord_protocol.network_values import (
+    NOWHERE,
+    Connect,
+    Connected,
+    Datagrams,
+    Incoming,
+    Query,
+    Records,
+    Subscribe,
+    Subscribed,
+    SubscribeMode,
+)
 from mirrord_protocol.session_end import SessionEnd
+from mirrord_protocol.two_way import BY_AGENT as BY_AGENT_BIT
 from mirrord_protocol.values import (
     Changed,
     Close,
@@ -46,7 +60,7 @@ from mirrord_protocol.values import (
     Welcome,
 )
 from protocol_c import CSRC, FLAGS, sanitizing_compiler
-from protocol_samples import FAILURE, MESSAGES, STAT, TARGET, TOKEN, VECTORS, vector, vectors
+from protocol_samples import ADDRESS, FAILURE, MESSAGES, STAT, TARGET, TOKEN, VECTORS, vector, vectors
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(600)]
 SECONDS = float(os.environ.get("MIRRORD_FUZZ_SECONDS", "60"))
@@ -69,7 +83,14 @@ REQUESTS: list[Request] = [
     StatPath(b"/3"),
     ListDirectory(b"/4", watch=True),
     Open(b"/5"),
+    Connect(ADDRESS, 1000),
+    Datagrams(NOWHERE, credit=1000),
+    Subscribe(port=80, mode=SubscribeMode.STEAL, credit=1000),
+    Subscribe(port=81, mode=SubscribeMode.MIRROR, credit=1000),
+    Query(b"question"),
 ]
+STOLEN, MIRRORED = BY_AGENT_BIT | 1, BY_AGENT_BIT | 2
+DATAGRAM = (Kind.DATA, Lane.BULK, 7, encode_layer_address(ADDRESS) + b"x", False)
 BY_AGENT: list[Piece] = [
     says(0, Welcome(target=TARGET)),
     says(1, Opened(STAT, Form.LARGE, complete=False)),
@@ -81,6 +102,21 @@ BY_AGENT: list[Piece] = [
     data(4, 100, end=True),
     says(4, Changed()),
     says(5, FAILURE),
+    says(6, Connected(ADDRESS, ADDRESS, 1000)),
+    data(6, 100),
+    says(6, Credit(50)),
+    data(6, 0, end=True),
+    says(7, Connected(ADDRESS, NOWHERE, 1000)),
+    DATAGRAM,
+    says(8, Subscribed()),
+    says(STOLEN, Incoming(8, ADDRESS, ADDRESS, 1000)),
+    data(STOLEN, 100),
+    says(STOLEN, FAILURE, Lane.BULK),
+    says(9, Subscribed()),
+    says(MIRRORED, Incoming(9, ADDRESS, ADDRESS, 0)),
+    data(MIRRORED, 100, end=True),
+    says(10, Records(b"answer")),
+    says(9, FAILURE),
     says(0, Ping(1)),
 ]
 BY_SESSION: list[Piece] = [
@@ -88,6 +124,17 @@ BY_SESSION: list[Piece] = [
     *(says(id_, request) for id_, request in enumerate(REQUESTS, 1)),
     says(4, Credit(1000)),
     says(2, Close()),
+    data(6, 100),
+    says(6, Credit(50)),
+    data(6, 0, end=True),
+    DATAGRAM,
+    data(STOLEN, 10),
+    says(STOLEN, Credit(50)),
+    says(STOLEN, FAILURE, Lane.BULK),
+    says(MIRRORED, Credit(1)),
+    says(MIRRORED, Close()),
+    says(8, Close()),
+    says(7, Close()),
     says(0, Ping(1)),
     says(1, Close()),
 ]
@@ -152,16 +199,18 @@ def inputs() -> Iterator[random.Random]:
             yield random.Random(seed)
 
 
-def hear(end: SessionEnd | AgentEnd, sent: bytes, dice: random.Random) -> None:
+def hear(end: SessionEnd | AgentEnd, sent: bytes, dice: random.Random, largest: int = 1 << 20) -> None:
     """Let an end hear bytes in pieces, and do what it says."""
     at, now = 0, 0.0
     while at < len(sent):
-        size = dice.choice([1, 7, 100, len(sent)])
+        size = min(largest, dice.choice([1, 7, 100, len(sent)]))
         actions = end.receive(sent[at : at + size], now)
         while actions:
             action = actions.pop(0)
             if isinstance(end, AgentEnd):
                 actions += serve(end, action)
+            elif isinstance(action, DataReceived):
+                use(end, action.id, len(action.data))
         now += 0.001
         end.pull(now)
         at += size
@@ -177,9 +226,23 @@ def serve(end: AgentEnd, action: Action) -> list[Action]:
             end.answer(id_, Listed(STAT, watched=True))
         case Asked(id_, Read()):
             end.send(id_, bytes(min(end.room(id_), 1000)))
+        case Asked(id_, Connect() | Datagrams()):
+            end.connect(id_, ADDRESS, NOWHERE)
+        case Asked(id_, Subscribe()):
+            end.answer(id_, Subscribed())
+            end.incoming(id_, ADDRESS, ADDRESS)
+        case DataReceived(id_, received, _, _):
+            use(end, id_, len(received))
         case Asked(id_, _):
             end.fail(id_, FAILURE)
     return []
+
+
+def use(end: SessionEnd | AgentEnd, id_: int, size: int) -> None:
+    """Take what came, and send as much back."""
+    if way := end.two_ways.find(id_):
+        end.two_ways.took(way, size, 0.0)
+        end.two_ways.send(way, bytes(min(size, end.two_ways.room(way))))
 
 
 def test_the_conversations_that_are_changed_are_good() -> None:
@@ -187,7 +250,8 @@ def test_the_conversations_that_are_changed_are_good() -> None:
     for end, pieces in ((asking(), BY_AGENT), (AgentEnd(0.0), BY_SESSION)):
         frames = [Frame(kind, lane, number, 0, id_, payload, last)
                   for number, (kind, lane, id_, payload, last) in enumerate(pieces, 1)]  # fmt: skip
-        hear(end, b"".join(piece for frame in frames for piece in encode_frame(frame)), dice)
+        # In small pieces: a session that knows an answer says something of it only after it has come.
+        hear(end, b"".join(piece for frame in frames for piece in encode_frame(frame)), dice, largest=100)
 
         assert not end.over
 

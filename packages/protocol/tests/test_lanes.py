@@ -6,7 +6,7 @@ import pytest
 
 from mirrord_protocol.failure import LocalProtocolError
 from mirrord_protocol.framing import DATA_LIMIT, MESSAGE_LIMIT, Frame, FrameReader, Kind, Lane
-from mirrord_protocol.lanes import QUEUE, QUEUES, Lanes
+from mirrord_protocol.lanes import QUEUE, QUEUES, SMALL, SPARE, Lanes
 from mirrord_protocol.pace import FLOOR
 
 
@@ -29,6 +29,67 @@ def test_streams_take_turns() -> None:
         lanes.put_data(id_, bytes(8), end=False)
 
     assert [frame.id for frame in pull(lanes)] == [1, 2, 3, 1, 2, 1]
+
+
+def test_a_stream_that_has_little_to_send_goes_before_others_turns() -> None:
+    lanes = Lanes()
+    for _ in range(5):
+        lanes.put_data(1, bytes(DATA_LIMIT), end=False)
+    lanes.put_data(2, b"request", end=False)
+    lanes.put_data(3, b"request", end=True)
+    lanes.put_data(2, b"more", end=False)
+    lanes.put_data(4, bytes(SMALL + 1), end=False)
+
+    assert [frame.id for frame in pull(lanes)] == [2, 3, 1, 2, 4, 1, 1]
+
+
+def test_bulk_does_not_hold_up_what_is_small() -> None:
+    lanes = Lanes()
+    for _ in range(8):
+        lanes.put_data(1, bytes(DATA_LIMIT), end=False)
+    pull(lanes)
+    lanes.put_data(2, b"request", end=False)
+
+    assert lanes.waiting
+    assert [frame.id for frame in pull(lanes)] == [2]
+
+
+def test_even_what_is_small_has_its_limit() -> None:
+    lanes = Lanes()
+    lanes.put_data(1, bytes(DATA_LIMIT), end=False)
+    for id_ in range(2, 200):
+        lanes.put_data(id_, bytes(SMALL), end=False)
+    sent = 0
+    while frames := pull(lanes):
+        sent += sum(len(frame.payload) for frame in frames)
+
+    assert FLOOR < sent <= FLOOR + SPARE
+    assert not lanes.waiting
+    lanes.pace.acknowledged(lanes.number, 0.1)
+    assert lanes.waiting
+
+
+def test_small_frames_of_an_id_that_is_dropped_leave_no_trace() -> None:
+    lanes = Lanes()
+    for id_ in (1, 2, 3):
+        lanes.put_data(id_, b"small", end=False)
+    lanes.put_data(2, bytes(DATA_LIMIT), end=False)
+    lanes.drop(2)
+
+    assert [frame.id for frame in pull(lanes)] == [1, 3]
+    assert lanes.room_for_frames == QUEUES // DATA_LIMIT
+
+
+def test_data_of_any_length() -> None:
+    lanes = Lanes()
+    lanes.put_stream(1, bytes(2 * DATA_LIMIT + 1), end=True)
+    lanes.put_stream(2, b"", end=False)
+    lanes.put_stream(3, b"", end=True)
+    frames = pull(lanes)
+
+    assert [(frame.id, len(frame.payload), frame.end) for frame in frames] == [
+        (3, 0, True), (1, DATA_LIMIT, False), (1, DATA_LIMIT, False), (1, 1, True),
+    ]  # fmt: skip
 
 
 def test_a_streams_own_order_is_kept_with_its_end() -> None:

@@ -7,7 +7,7 @@ import enum
 
 import pytest
 
-from mirrord_protocol import layer_values, network_values, values
+from mirrord_protocol import values
 from mirrord_protocol.schema import enumerants, load, snake
 from protocol_samples import MESSAGES, TOKEN
 
@@ -19,12 +19,6 @@ SCHEMA = load()
     [
         (values.FailureKind, SCHEMA.FailureKind),
         (values.Form, SCHEMA.Opened.Form),
-        (network_values.NameOutcome, SCHEMA.Resolved.Outcome),
-        (network_values.SubscribeMode, SCHEMA.Subscribe.Mode),
-        (layer_values.LayerOperation, SCHEMA.LayerOperation),
-        (layer_values.LayerNotice, SCHEMA.LayerNotice),
-        (layer_values.LayerOutcome, SCHEMA.LayerOutcome),
-        (layer_values.LayerForm, SCHEMA.LayerForm),
     ],
 )
 def test_enums_have_the_schemas_numbers(python: type[enum.IntEnum], schema: object) -> None:
@@ -38,8 +32,6 @@ def test_enums_have_the_schemas_numbers(python: type[enum.IntEnum], schema: obje
     [
         (values.OpenFlag, SCHEMA.OpenFlag),
         (values.Capability, SCHEMA.Capability),
-        (layer_values.LayerResolve, SCHEMA.LayerResolve),
-        (layer_values.LayerSocket, SCHEMA.LayerSocket),
     ],
 )
 def test_flags_have_the_schemas_bits(python: type[enum.IntFlag], schema: object) -> None:
@@ -53,31 +45,6 @@ def test_structs_have_the_schemas_fields(name: str) -> None:
     expected = {snake(field.name) for field in getattr(SCHEMA, name).schema.node.struct.fields}
 
     assert {field.name for field in dataclasses.fields(getattr(values, name))} == expected
-
-
-@pytest.mark.parametrize(
-    "name", ["Resolve", "Resolved", "Query", "Connect", "Datagrams", "Connected", "Subscribe", "Incoming"]
-)
-def test_structs_of_the_network_have_the_schemas_fields(name: str) -> None:
-    expected = {snake(field.name) for field in getattr(SCHEMA, name).schema.node.struct.fields}
-
-    assert {field.name for field in dataclasses.fields(getattr(network_values, name))} == expected
-
-
-@pytest.mark.parametrize(
-    ("address", "text"),
-    [
-        (network_values.NOWHERE, "none"),
-        (network_values.Address(bytes([127, 0, 0, 1]), 80), "127.0.0.1:80"),
-        (network_values.Address(bytes(15) + b"\1", 80, 3), "[::1]:80"),
-        (network_values.UnixAddress(b"/run/s\xff"), "/run/s\\xff"),
-        (network_values.UnixAddress(b"\0abstract"), "@abstract"),
-    ],
-)
-def test_addresses_are_written_as_people_do(
-    address: network_values.Address | network_values.UnixAddress, text: str
-) -> None:
-    assert str(address) == text
 
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)

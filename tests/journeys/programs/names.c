@@ -78,7 +78,7 @@ int main(void) {
         tell_host("gethostbyname", gethostbyname(names[i]));
         tell_host("gethostbyname2", gethostbyname2(names[i], AF_INET6));
         int code = gethostbyname_r(names[i], &result, buffer, sizeof buffer, &found, &error);
-        printf("gethostbyname_r %d h_errno %d\n", code, found ? 0 : error);
+        printf("gethostbyname_r %d h_errno %d\n", found ? code : -1, found ? 0 : error);
         tell_host("gethostbyname_r", found);
         if (found) {
             code = gethostbyname_r(names[i], &result, buffer, 16, &found, &error);

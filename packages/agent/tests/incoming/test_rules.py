@@ -6,12 +6,15 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import trio
 
-from mirrord_agent.incoming.rules import machine
+from agent_kit import needs_root
+from mirrord_agent.incoming.rules import driver, machine
 from mirrord_agent.incoming.rules.driver import Rules
+from mirrord_agent.kernel import driver as kernel
 from mirrord_agent.kernel.layouts import SOCKET_MARK
 from mirrord_protocol.failure import RemoteError
 from mirrord_protocol.values import FailureKind
@@ -179,6 +182,49 @@ def test_a_mesh_is_known_by_its_chains(name: str) -> None:
     play(block, ordinary=True)
 
 
+def legacy_tables() -> list[str]:
+    return Path("/proc/thread-self/net/ip_tables_names").read_text().split()
+
+
+def test_rules_of_iptables_legacy_are_roots_to_see() -> None:
+    assert play(driver._legacy_chains, ordinary=True) == []
+
+
+@needs_root
+def test_rules_of_iptables_legacy_are_looked_at_where_there_are_any() -> None:
+    def block() -> bool:
+        if not os.path.exists("/proc/thread-self/net/ip_tables_names"):
+            return False
+        assert driver._legacy_chains() == []
+        assert legacy_tables() == []  # asking made none
+        with socket.socket() as asker:
+            asked = machine.LEGACY_TABLE.ljust(machine.LEGACY_INFO.size, b"\0")
+            kernel.getsockopt(asker.fileno(), socket.SOL_IP, machine.LEGACY_GET_INFO, asked)
+        assert legacy_tables() == ["nat"]
+        assert "ERROR" in driver._legacy_chains()  # how the kernel calls the end of a table
+        assert Rules().mesh() is None
+        return True
+
+    if not play(block, ordinary=False):
+        pytest.skip("the kernel has no iptables-legacy")
+
+
+def test_a_mesh_is_known_by_chains_of_iptables_legacy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry(name: bytes) -> bytes:
+        return bytes(112) + b"\x40\0" + name.ljust(30, b"\0") + bytes(8)
+
+    entries = b"nat".ljust(40, b"\0") + entry(b"ERROR") + entry(b"PROXY_INIT_REDIRECT") + entry(b"ERROR")
+    chains = machine.legacy_chains(entries)
+    assert chains == ["nat", "ERROR", "PROXY_INIT_REDIRECT", "ERROR"]
+    monkeypatch.setattr(driver, "_legacy_chains", lambda: chains)
+
+    def block() -> str:
+        found = Rules().mesh()
+        return found.name if found else ""
+
+    assert play(block, ordinary=True) == "linkerd"
+
+
 def test_rules_that_the_kernel_refuses() -> None:
     def block() -> None:
         rules = Rules()
@@ -204,8 +250,6 @@ def test_without_rights() -> None:
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mirrord_agent.incoming.rules import driver
-
     monkeypatch.setattr(driver, "LIBRARY", "libnftables.so.77")
     lacking = Rules().lacking
     assert lacking == machine.NO_LIBRARY

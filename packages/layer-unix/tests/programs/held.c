@@ -140,7 +140,7 @@ static void late(void)
 	CHECK_FAILS(connect(end, &there.as.any, there.size), ETIMEDOUT);
 }
 
-/* The session ends: what was begun is refused by the kernel, and nothing new begins. */
+/* The session ends: what was begun ends, and nothing new begins. */
 static void gone(void)
 {
 	int end = make(0);

@@ -20,7 +20,9 @@ from mirrord_protocol.connections import Connection, own
 from mirrord_protocol.failure import failure_of
 
 RECEIVE = 64 << 10
-"""Bytes asked of the socket at once."""
+"""Bytes asked of the socket at once ..."""
+RECEIVE_MANY = 256 << 10
+"""... and where there was as much the last time."""
 MOST_PIECES = 1000
 """The kernel takes no more at once."""
 PATIENCE = 1.0
@@ -101,7 +103,7 @@ class _Relay:
             else:
                 await trio.lowlevel.wait_readable(fd)
             # Only now: all connections share some of the room, and others may have been faster.
-            while (room := min(connection.room(), RECEIVE)) <= 0:
+            while (room := min(connection.room(), RECEIVE_MANY if more else RECEIVE)) <= 0:
                 await connection.wait_for_room()
                 if connection.over and not connection.mute:
                     return

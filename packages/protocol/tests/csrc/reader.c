@@ -46,8 +46,16 @@ int main(int count, char **arguments)
 	struct layer_request request;
 	struct layer_reply reply;
 	struct wire_file_system system;
+	struct wire_address address;
 	uint8_t out[LAYER_REPLY_SIZE];
 
+	if (strcmp(what, "address") == 0) { /* as layers read it: as it is in memory */
+		if (size != sizeof(address))
+			return 1;
+		memcpy(&address, input, sizeof(address));
+		print_wire_address(&address);
+		return 0;
+	}
 	if (strcmp(what, "chunks") == 0)
 		return print_chunks(size);
 	if (strcmp(what, "file_system") == 0) {

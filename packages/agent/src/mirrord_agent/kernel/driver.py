@@ -127,6 +127,14 @@ def getdents(fd: int) -> list[tuple[bytes, int, int]]:
     return entries
 
 
+def getsockopt(fd: int, level: int, option: int, asked: bytes) -> bytes:
+    """Return an option whose value begins with what is asked for, in as many bytes as `asked` has."""
+    buffer = ctypes.create_string_buffer(asked, len(asked))
+    if _libc.getsockopt(fd, level, option, buffer, ctypes.byref(ctypes.c_uint(len(asked)))) < 0:
+        raise _fail()
+    return buffer.raw
+
+
 # ---------------------------------------------------------------------------------------------- inotify(7)
 
 

@@ -81,6 +81,18 @@ def test_several_peers_of_one_socket() -> None:
     assert pair and unpacked(pair) == (str(LOCAL), str(NTP))
 
 
+def test_the_kernel_gave_it_another_port() -> None:
+    """As it does after a connect that was dissolved."""
+    part = Sockets()
+    part.send(DNS)
+    first, _ = part.take(Carry), part.take(AddPeer)
+    part.machine.peered(first.socket, DNS, 9000)
+    part.machine.send(99, 7, at("0.0.0.0:4001"), DNS, Family.IPV4)
+    assert part.take(Drop).socket == first.socket
+    assert part.take(Carry).own == at("0.0.0.0:4001")
+    assert part.bits.relayed == set()
+
+
 def test_families_have_a_socket_each() -> None:
     part = Sockets()
     part.send(DNS, family=Family.MAPPED)

@@ -67,9 +67,11 @@ def test_unix_streams() -> None:
         if remote:
             dial = script.take(Dial)
             assert (dial.to, dial.family, dial.waits) == (UnixAddress(path), Family.UNIX, True)
+            assert script.payload(script.ask(DESCRIBE, inode=7, flags=UNIX)) == path
         else:
             assert script.fate(channel) == "local"
     assert script.fate(script.ask(CONNECT, b"", flags=UNIX)) == "EINVAL"
+    assert script.fate(script.ask(DESCRIBE, inode=8, flags=UNIX)) == "local"
 
 
 def test_what_stays_here() -> None:

@@ -152,11 +152,15 @@ def test_the_program_did_not_come() -> None:
 
 def test_unix_streams_have_no_addresses() -> None:
     part = Connects()
-    channel, dial = part.connect(family=Family.UNIX)
-    part.machine.reached(dial.connect, UnixAddress(b""), UnixAddress(b"/run/a"), b"\0mirrord-x")
+    path = UnixAddress(b"/run/a")
+    channel = next(part.channels)
+    part.machine.connect(channel, 7, path, Family.UNIX, waits=True, timeout=None)
+    dial = part.take(Dial)
+    part.machine.reached(dial.connect, UnixAddress(b""), path, b"\0mirrord-x")
 
     assert part.answer(channel)[1] == b"\0mirrord-x"
     assert part.machine.describe(7, OWN, OURS) is None
+    assert (part.machine.describe_unix(7), part.machine.describe_unix(8)) == (b"/run/a", b"")
 
 
 def test_sockets_of_ipv6() -> None:
@@ -203,3 +207,14 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert part.fate(50) == "EMFILE"
     part.machine.unreached(dials[0].connect, "EIO")
     part.connect(22)
+    part.machine.lost()
+
+
+def test_descriptors_are_bounded() -> None:
+    part = Connects()
+    part.machine.most = 2
+    first, _ = part.carried(1), part.carried(2)
+    part.machine.connect(50, 3, TO, Family.IPV4, waits=True, timeout=None)
+    assert part.fate(50) == "EMFILE"
+    part.machine.ended(first)
+    part.carried(3)

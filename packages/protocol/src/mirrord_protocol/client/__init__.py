@@ -2,6 +2,7 @@
 
 from mirrord_protocol.client.driver import Client, Subscription, open_client
 from mirrord_protocol.client.remote_files import DataStream, Listing, RemoteFile
+from mirrord_protocol.client.streams import ConnectionStream
 from mirrord_protocol.connections import Connection, DatagramStream
 from mirrord_protocol.failure import ConnectionLost, RemoteError
 from mirrord_protocol.session_end import Statistics
@@ -10,6 +11,7 @@ __all__ = [
     "Client",
     "Connection",
     "ConnectionLost",
+    "ConnectionStream",
     "DataStream",
     "DatagramStream",
     "Listing",

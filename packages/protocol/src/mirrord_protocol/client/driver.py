@@ -5,6 +5,7 @@ Ids, credit and order are session_end.py's business, bytes driver.py's. The coun
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -13,8 +14,10 @@ import trio
 
 from mirrord_protocol.client.calls import Accept, Call, Session
 from mirrord_protocol.client.remote_files import DataStream, Listing, RemoteFile, read
+from mirrord_protocol.client.streams import ConnectionStream
 from mirrord_protocol.connections import Connection, DatagramStream
 from mirrord_protocol.failure import ConnectionLost, RemoteError, RemoteProtocolError
+from mirrord_protocol.messages import decode_chunks
 from mirrord_protocol.network_values import (
     NOWHERE,
     Address,
@@ -36,10 +39,12 @@ from mirrord_protocol.session_end import Statistics
 from mirrord_protocol.values import (
     NO_FLAGS,
     Answer,
+    DirectoryEntry,
     Failure,
     FailureKind,
     FileSystem,
     FileSystemOf,
+    Form,
     Hello,
     ListDirectory,
     Listed,
@@ -56,6 +61,8 @@ from mirrord_protocol.values import (
 
 GOODBYE = Failure(FailureKind.GONE, None, "the session has ended")
 BOTH = Families.IPV4 | Families.IPV6
+PIECE = 4 << 20
+"""Bytes of a large file that are asked for at once."""
 A = TypeVar("A", bound=Answer)
 
 
@@ -79,10 +86,30 @@ class Subscription:
         while not (self.failure or self._call.closed):
             await self._call.wait()
 
+    def check(self) -> None:
+        """Raise RemoteError or ConnectionLost if it ended without `close`."""
+        if self.failure is not None:
+            self._call.check()
+
     def close(self) -> None:
         """Want no more, one way; connections that came live on."""
         if not self.failure:
             self._session.close(self.id, self._call)
+
+
+class _Connections(AsyncIterator[ConnectionStream]):
+    """The connections of a subscription, in their order."""
+
+    def __init__(self, subscription: Subscription, came: trio.MemoryReceiveChannel[Connection]) -> None:
+        self._subscription = subscription
+        self._came = came
+
+    async def __anext__(self) -> ConnectionStream:
+        try:
+            return ConnectionStream(await self._came.receive())
+        except trio.EndOfChannel:
+            self._subscription.check()
+            raise StopAsyncIteration from None
 
 
 class Client:
@@ -182,6 +209,75 @@ class Client:
         request = Subscribe(port=port, mode=mode, loopback=loopback, reset=reset)
         id_, call, _ = await self._session.ask(request, Subscribed, accept)
         return Subscription(self._session, id_, call, port)
+
+    # ------------------------------------------------------------------------------------------ on top of these
+
+    @property
+    def environment(self) -> dict[bytes, bytes]:
+        """The target's environment, as far as `hello` asked for it."""
+        return dict(self.welcome.environment)
+
+    async def read_file(self, path: bytes) -> bytes:
+        """Return the whole content of a file."""
+        return b"".join([chunk async for chunk in self.read_chunks(path)])
+
+    async def read_chunks(self, path: bytes) -> AsyncIterator[bytes | memoryview]:
+        """Yield the content of a file, or what comes out of a FIFO or device, as it comes. To be read to its end."""
+        file = await self.open(path, head=0)
+        try:
+            match file.opened.form:
+                case Form.DIRECTORY:
+                    raise RemoteError(Failure(FailureKind.SYSTEM, "EISDIR", "Is a directory"))
+                case Form.WHOLE | Form.STREAM:
+                    async for chunk in file.data:
+                        yield chunk
+                case _:
+                    at, size = 0, PIECE
+                    while size == PIECE:
+                        size = 0
+                        async for chunk in file.read(at, PIECE):
+                            size += len(chunk)
+                            yield chunk
+                        at += size
+        finally:
+            file.close()
+
+    async def listdir(self, path: bytes) -> tuple[DirectoryEntry, ...]:
+        """Return a directory's entries with their stats, in the target's order, without "." and ".."."""
+        listing = await self.list(path)
+        try:
+            entries = decode_chunks(await listing.data.receive_all())
+            return tuple(entry for entry in entries if entry.name not in {b".", b".."})
+        finally:
+            listing.close()
+
+    async def connect_stream(self, to: Address | UnixAddress) -> ConnectionStream:
+        """Connect as `connect` does, and return a stream of Trio's."""
+        return ConnectionStream(await self.connect(to))
+
+    @asynccontextmanager
+    async def incoming(
+        self, port: int, mode: SubscribeMode, *, loopback: bool = True, reset: bool = False
+    ) -> AsyncIterator[AsyncIterator[ConnectionStream]]:
+        """Subscribe as `subscribe` does, for the length of a block; yields an iterator of the connections that come.
+
+        The iterator raises RemoteError or ConnectionLost when nothing more can come.
+        """
+        send, receive = trio.open_memory_channel[Connection](math.inf)
+        subscription = await self.subscribe(port, mode, send.send_nowait, loopback=loopback, reset=reset)
+
+        try:
+            async with trio.open_nursery() as nursery:
+
+                async def close_at_the_end() -> None:
+                    await subscription.wait_over()
+                    send.close()
+
+                nursery.start_soon(close_at_the_end)
+                yield _Connections(subscription, receive)
+                nursery.cancel_scope.cancel()
+        finally:
+            subscription.close()
 
     async def _ask(self, request: Request, kind: type[A]) -> A:
         return (await self._session.ask(request, kind))[2]

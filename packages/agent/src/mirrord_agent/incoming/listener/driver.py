@@ -51,7 +51,9 @@ class RedirectListener:
                 if error.errno in _EXHAUSTED:
                     self._log("warning", "no connection can be accepted", port=self._port, reason=error.strerror)
                     await trio.sleep(WAIT)
-                continue  # others are the client's: it is gone already
+                else:  # the client's: it is gone already
+                    await trio.lowlevel.checkpoint()
+                continue
             if arrived is None:
                 await trio.lowlevel.wait_readable(self._socket)
             elif arrived:

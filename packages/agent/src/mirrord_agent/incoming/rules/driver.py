@@ -16,6 +16,7 @@ import nftables  # a small module; the library itself is loaded by its class
 
 from mirrord_agent.incoming import machine as ports
 from mirrord_agent.incoming.rules import machine
+from mirrord_agent.kernel import driver as kernel
 from mirrord_protocol.values import Failure
 
 NETLINK_NETFILTER = 12
@@ -69,7 +70,7 @@ class Rules:
             self._nft.set_json_output(False)
         if code:
             raise machine.refused(error)
-        return machine.mesh_among(machine.chains_in(listing))
+        return machine.mesh_among([*machine.chains_in(listing), *_legacy_chains()])
 
     def take(self, port: int, comment: str) -> None:
         """Make a port's table; its name is what keeps others away. Raises RemoteError, EADDRINUSE if it is taken."""
@@ -122,3 +123,28 @@ class Rules:
         code, _, error = self._nft.json_cmd({"nftables": commands})
         if code:
             raise machine.refused(error)
+
+
+def _legacy_chains() -> list[str]:
+    """Return the names of iptables-legacy's chains, as far as they can be seen."""
+    found: list[str] = []
+    for names, family, level in (
+        ("ip_tables_names", socket.AF_INET, socket.SOL_IP),
+        ("ip6_tables_names", socket.AF_INET6, socket.IPPROTO_IPV6),
+    ):
+        try:
+            with open(f"/proc/thread-self/net/{names}", "rb") as file:
+                if machine.LEGACY_TABLE not in file.read().split():
+                    continue  # and asking for it would make it
+            with socket.socket(family, socket.SOCK_DGRAM) as asker:
+                info = machine.LEGACY_INFO
+                told = kernel.getsockopt(
+                    asker.fileno(), level, machine.LEGACY_GET_INFO, machine.LEGACY_TABLE.ljust(info.size, b"\0")
+                )
+                asked = machine.ask_legacy_entries(info.unpack(told)[1])
+                found += machine.legacy_chains(
+                    kernel.getsockopt(asker.fileno(), level, machine.LEGACY_GET_ENTRIES, asked)
+                )
+        except OSError:
+            continue  # the kernel has none of it, or we may not look
+    return found

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,23 @@ def mesh_among(chains: Iterable[str]) -> Mesh | None:
     """Return the mesh whose chains are among these names, if there is one."""
     names = tuple(chains)
     return next((mesh for mesh in MESHES if any(name.startswith(mesh.chains) for name in names)), None)
+
+
+# Rules of iptables-legacy are another part of the kernel's, which nftables doesn't show: linux/netfilter_ipv4/ip_tables.h.
+LEGACY_GET_INFO, LEGACY_GET_ENTRIES = 64, 65
+LEGACY_INFO = struct.Struct("=32s 4x 20x 20x 4x I")
+_LEGACY_ASK = struct.Struct("=32s I 4x")
+LEGACY_TABLE = b"nat"
+
+
+def ask_legacy_entries(size: int) -> bytes:
+    """Return the value that LEGACY_GET_ENTRIES takes, and gives back filled, for entries of `size` bytes."""
+    return _LEGACY_ASK.pack(LEGACY_TABLE, size) + bytes(size)
+
+
+def legacy_chains(entries: bytes) -> list[str]:
+    """Return what may be names of chains in entries of iptables-legacy: each stands at its chain's beginning."""
+    return [name.decode() for name in re.findall(rb"[A-Za-z][\w-]{2,}", entries)]
 
 
 # ---------------------------------------------------------------------------------------------- commands

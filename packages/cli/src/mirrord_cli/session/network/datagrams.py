@@ -38,6 +38,8 @@ Key = tuple[int, int]
 class _Socket:
     key: Key
     family: Family
+    port: int = 0
+    """The program's, of a socket that isn't connected."""
     local: Address | None = None
     """As the target has it; None until it is known."""
     peers: OrderedDict[Address, int] = field(default_factory=OrderedDict)
@@ -79,10 +81,14 @@ class Datagrams:
         """Say where a socket that isn't connected sends a datagram for an address."""
         key = (inode, len(to.host))
         number = self._by_key.get(key)
+        if number is not None and self._sockets[number].port != own.port:  # the kernel gave it another one
+            self._drop(number)
+            number = None
         if number is None:
             number = self._begin(channel, key, family)
             if number is None:
                 return
+            self._sockets[number].port = own.port
             self._actions.append(Carry(number, inode, family, None, len(to.host) == 16, own))
         sock = self._sockets[number]
         if port := sock.peers.get(to):

@@ -9,6 +9,7 @@ import trio
 
 from mirrord_cli.session.actions import Action
 from mirrord_cli.session.link.driver import Links
+from mirrord_cli.session.log import Log
 from mirrord_cli.session.machine import Machine
 from mirrord_cli.session.network.actions import (
     AddPeer,
@@ -31,7 +32,9 @@ from mirrord_cli.session.settings import IncomingRules
 from mirrord_protocol.client import Client
 
 SHARE = 4
-"""A quarter of the descriptors are for connections that come, another for peers of datagram sockets."""
+"""A quarter of the descriptors are for connections that come, another for peers of datagram sockets; connects may have
+half of them, since nobody has all of these.
+"""
 
 
 class Sockets:
@@ -45,6 +48,7 @@ class Sockets:
         rules: What the user wants of connections that come.
         user: The session's.
         limit: So many descriptors this process may have.
+        log: Where events are logged.
         nursery: Runs the tasks.
     """
 
@@ -57,15 +61,17 @@ class Sockets:
         rules: IncomingRules,
         user: int,
         limit: int,
+        log: Log,
         nursery: trio.Nursery,
     ) -> None:
         self._machine = machine
         self._perform = perform
         network, share = machine.network, limit // SHARE
+        network.outgoing.most = limit // 2
         self._kernel = Kernel()
         self._dialer = Dialer(client, network.outgoing, self._tell, links, self._kernel, user, nursery)
         self._carrier = Carrier(client, network.datagrams, self._tell, self._kernel, nursery, share)
-        self._arrivals = Arrivals(client, rules, network.incoming, self._tell, self._kernel, nursery, share)
+        self._arrivals = Arrivals(client, rules, network.incoming, self._tell, self._kernel, nursery, share, log)
 
     def close(self) -> None:
         """Give back what isn't a task's; before the nursery is closed, which nothing may be started in then."""

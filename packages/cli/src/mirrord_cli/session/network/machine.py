@@ -128,6 +128,9 @@ class Network:
             self.outgoing.connecting(request.inode, own)
 
     def _describe(self, channel: int, request: LayerRequest, payload: bytes) -> None:
+        if request.flags & LayerSocket.UNIX:
+            self._tell(channel, self.outgoing.describe_unix(request.inode))
+            return
         pair = read_addresses(payload, 2)
         if pair is None or is_nowhere(pair[0]):
             self._answer(channel, INVALID)
@@ -142,10 +145,7 @@ class Network:
                 or self.incoming.describe(own, peer)
                 or self.datagrams.describe(request.inode, own, peer)
             )
-        if found is None:
-            self._answer(channel, LOCAL)
-        else:
-            self._answer(channel, LayerReply(LayerOutcome.DONE, payload=len(found)), found)
+        self._tell(channel, found)
 
     def _bind(self, channel: int, request: LayerRequest, payload: bytes) -> None:
         wanted = self._one_address(channel, payload)
@@ -212,6 +212,13 @@ class Network:
             self._answer(channel, INVALID)
             return None
         return addresses[0]
+
+    def _tell(self, channel: int, found: bytes | None) -> None:
+        """Answer with what is known of a socket."""
+        if found:
+            self._answer(channel, LayerReply(LayerOutcome.DONE, payload=len(found)), found)
+        else:
+            self._answer(channel, LOCAL)
 
     def _answer(self, channel: int, reply: LayerReply, payload: bytes = b"") -> None:
         self._actions.append(Answer(channel, reply, payload))

@@ -35,6 +35,7 @@ PENDING: Final = "EINPROGRESS"
 FULL: Final = "EMFILE"
 MOST_DIALED: Final = 4096
 """Connects that aren't decided yet."""
+MOST: Final = 1 << 15
 MOST_OVER: Final = 4096
 """Ended and failed ones that are remembered."""
 DONE: Final = LayerReply(LayerOutcome.DONE)
@@ -63,6 +64,8 @@ class _Connect:
     peer: Address | None = None
     port: int = 0
     """Of our end."""
+    path: bytes = b""
+    """Where a Unix one went."""
 
 
 class Outgoing:
@@ -82,6 +85,8 @@ class Outgoing:
         self._undecided = 0
         self._number = 0
         self._lost = False
+        self.most = MOST
+        """So many may be undecided or alive at once."""
 
     def __len__(self) -> int:
         """How many are known, the ended ones too."""
@@ -96,14 +101,15 @@ class Outgoing:
         if self._lost:
             self._fail(channel, DOWN)
             return
-        if self._undecided >= MOST_DIALED:
+        if self._undecided >= MOST_DIALED or len(self._connects) - len(self._over) >= self.most:
             self._fail(channel, FULL)
             return
         if (earlier := self._by_inode.get(inode)) is not None and earlier in self._over:
             self._forget(earlier)
         self._number += 1
         self._undecided += 1
-        self._connects[self._number] = _Connect(inode, family, channel)
+        path = to.path if isinstance(to, UnixAddress) else b""
+        self._connects[self._number] = _Connect(inode, family, channel, path=path)
         self._by_inode[inode] = self._number
         self._actions.append(Dial(self._number, channel, inode, to, family, waits, timeout))
 
@@ -136,6 +142,11 @@ class Outgoing:
         if connect.local is None or connect.peer is None or connect.port != peer.port:
             return None
         return write_pair(own, connect.local, connect.peer)
+
+    def describe_unix(self, inode: int) -> bytes:
+        """Return the path or the abstract name that a Unix socket is connected to; empty: it isn't known."""
+        number = self._by_inode.get(inode)
+        return b"" if number is None else self._connects[number].path
 
     # ------------------------------------------------------------------------------------------ events
 

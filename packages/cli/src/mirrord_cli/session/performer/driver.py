@@ -169,6 +169,7 @@ class Performer:
                 rules.incoming,
                 self.settings.user_id,
                 self._limit,
+                self._log,
                 nursery,
             )
             self._do |= sockets.actions()

@@ -122,7 +122,7 @@ def test_many_at_once_before_one_gate() -> None:
 def test_no_descriptors_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left of a gate that could be made by half."""
     before = descriptors()
-    monkeypatch.setattr(module, "_DEAF", b"")
+    monkeypatch.setattr(module, "FARTHEST", 256)
     with pytest.raises(OSError, match="Invalid argument"):
         Gate(socket.AF_INET)
     assert descriptors() == before

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
 
+from mirrord_cli.session.network.kernel import driver as module
 from mirrord_cli.session.network.kernel.driver import ESTABLISHED, LISTEN, Kernel
 from session_agent import address_of, inode, listener, own
 from session_network import at
@@ -36,8 +39,8 @@ def test_streams(kernel: Kernel, family: int, host: str, to: str) -> None:
         assert found and (found.state, found.user, found.inode) == (ESTABLISHED, os.geteuid(), inode(client))
         found = kernel.stream(own(server), NOBODY if family == socket.AF_INET else at("[::]:0"))
         assert found and (found.state, found.inode) == (LISTEN, inode(server))
-        assert inode(server) in kernel.listeners()
-        assert inode(client) not in kernel.listeners()
+        listeners = kernel.listeners()
+        assert listeners is not None and inode(server) in listeners and inode(client) not in listeners
         name = own(client)
     assert kernel.stream(own=at("127.0.0.1", name.port), peer=at("127.0.0.1:1")) is None
 
@@ -54,7 +57,8 @@ def test_datagrams(kernel: Kernel) -> None:
         for theirs in (connected, mapped):
             found = kernel.datagrams(at("127.0.0.1", theirs.getsockname()[1]), own(ours))
             assert found and found.inode == inode(theirs)
-        assert {inode(ours), inode(connected), inode(mapped)} <= kernel.datagram_sockets()
+        every = kernel.datagram_sockets()
+        assert every is not None and {inode(ours), inode(connected), inode(mapped)} <= every
         gone = at("127.0.0.1", connected.getsockname()[1])
         connected.close()
         assert kernel.datagrams(gone, own(ours)) is None
@@ -71,3 +75,26 @@ def test_a_kernel_without_the_interface(monkeypatch: pytest.MonkeyPatch) -> None
         found = kernel.stream(name, NOBODY)
         assert found and found.inode == inode(server)
     kernel.close()
+
+
+def test_an_answer_that_is_not_whole() -> None:
+    """Nothing is concluded from it."""
+
+    class Cut:
+        def __init__(self, *answers: bytes) -> None:
+            self.answers = list(answers)
+
+        def send(self, _: bytes) -> None:
+            pass
+
+        def recv(self, _: int) -> bytes:
+            if not self.answers:
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+            return self.answers.pop(0)
+
+    cut = struct.pack("=IHHII", 20, module.DONE, module.INTERRUPTED, 0, 0) + bytes(4)
+    kernel = Kernel()
+    kernel._socket = Cut(cut)  # type: ignore[assignment]
+    assert kernel.listeners() is None
+    assert kernel.datagram_sockets() is None
+    assert kernel.stream(NOBODY, NOBODY) is None

@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from mirrord_cli.session.log import Log
 from mirrord_cli.session.network.actions import LeavePort, WantPort
 from mirrord_cli.session.network.incoming import TAKEN, Incoming, Met, Place
 from mirrord_cli.session.network.kernel.driver import LISTEN, TIME_WAIT, Kernel
@@ -50,6 +51,7 @@ class Arrivals:
         kernel: Says which listeners and sockets there are.
         nursery: Runs the tasks.
         most: So many connections there may be at once.
+        log: Where it is logged that a port is lost.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Arrivals:
         kernel: Kernel,
         nursery: trio.Nursery,
         most: int,
+        log: Log,
     ) -> None:
         self._client = client
         self._rules = rules
@@ -69,6 +72,7 @@ class Arrivals:
         self._kernel = kernel
         self._nursery = nursery
         self._most = most
+        self._log = log
         self._count = 0
         self._subscriptions: dict[int, Subscription] = {}
         self._left: dict[int, float] = {}
@@ -113,6 +117,8 @@ class Arrivals:
         await outcome.wait_over()
         if self._subscriptions.get(port) is outcome:
             del self._subscriptions[port]
+            why = outcome.failure
+            self._log("warning", "port lost", port=port, reason=why and (why.text or why.errno))
             self._tell(self._incoming.unsubscribed, port)
 
     async def _ask(self, port: int) -> Subscription | Failure:
@@ -171,7 +177,7 @@ class Arrivals:
             if met is not None:
                 self._tell(self._incoming.parted, met)
             for _ in range(2):
-                self._tell(self._incoming.looked, self._kernel.listeners())
+                self._look()
         except trio.Cancelled:
             end.close()
             connection.reset()
@@ -192,8 +198,12 @@ class Arrivals:
     async def _watch(self) -> None:
         while self._incoming.watches:
             await trio.sleep(LOOK)
-            self._tell(self._incoming.looked, self._kernel.listeners())
+            self._look()
         self._watching = False
+
+    def _look(self) -> None:
+        if (present := self._kernel.listeners()) is not None:
+            self._tell(self._incoming.looked, present)
 
     def _part(self, met: Met, to: Address) -> None:
         """Forget who was at the other end once the program's socket is closed: not before, since it may ask."""

@@ -286,6 +286,8 @@ class Carrier:
         while self._carried:
             await trio.sleep(LOOK)
             now, present = trio.current_time(), self._kernel.datagram_sockets()
+            if present is None:
+                continue
             for carried in list(self._carried.values()):
                 if carried.carry.inode & 0xFFFFFFFF in present or now - carried.since < 2 * LOOK:
                     carried.missed = False

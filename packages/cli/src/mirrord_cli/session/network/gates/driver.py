@@ -1,7 +1,7 @@
 """Addresses for programs' connects that don't wait: whether they succeed is decided after the program has called connect.
 
-A gate is a listener that is deaf (a filter drops what comes to it), so that a program's SYN waits there, like one on its
-way to a far host. To let it through, a socket with the gate's own address connects to the program's: a simultaneous open,
+A gate is a listener that is deaf (the kernel drops what comes to it, since it seems to have come too far), so that a
+program's SYN waits there, like one on its way to a far host. To let it through, a socket with the gate's own address connects to the program's: a simultaneous open,
 after which both are connected. To refuse it, a first such socket that is deaf, too, takes the program's socket out of
 SYN_SENT, and a second one's SYN makes both kernels' ends find that they don't agree: a reset, which the program sees as
 an error from the start, never as a success first. All of it is ordinary TCP, and needs no rights.
@@ -11,10 +11,8 @@ A gate serves many connects, since addresses tell them apart, and is closed when
 
 from __future__ import annotations
 
-import array
 import errno
 import socket
-import struct
 from typing import Final
 
 import trio
@@ -26,9 +24,10 @@ USES: Final = 256
 """Connects for each gate."""
 PATIENCE: Final = 5.0
 """Seconds for an opening, which takes microseconds."""
-SO_ATTACH_FILTER: Final = 26
-_DROP_ALL = array.array("Q", [int.from_bytes(struct.pack("=HBBI", 0x06, 0, 0, 0), "little")])  # BPF: return 0
-_DEAF = struct.pack("@HP", 1, _DROP_ALL.buffer_info()[0])
+IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
+"""Not in `socket`. A filter of packets would do as well, but isn't for everyone (EPERM)."""
+FARTHEST: Final = 255
+"""No segment with less is heard; programs' have 64, unless they ask for another number."""
 _ON = 1
 CONNECTED: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
 """States of a socket whose other end has accepted the connection; the program may have ended its direction by now."""
@@ -46,7 +45,7 @@ class Gate:
         """Of those, how many aren't decided."""
         try:
             self._listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-            self._listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, _DEAF)
+            _make_deaf(self._listener)
             self._listener.listen(0)
             self._name = self._listener.getsockname()
         except OSError:
@@ -83,11 +82,14 @@ class Gate:
                 end.close()
 
     def _knock_back(self, own: Address, *, deaf: bool = False) -> socket.socket | None:
-        end = _socket(self._family)
+        try:
+            end = _socket(self._family)
+        except OSError:  # no descriptor
+            return None
         try:
             end.setblocking(False)
             if deaf:
-                end.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, _DEAF)
+                _make_deaf(end)
             end.bind(self._name)
             code = end.connect_ex((socket.inet_ntop(self._family, own.host), own.port))
         except OSError:
@@ -147,6 +149,14 @@ def _socket(family: socket.AddressFamily) -> socket.socket:
     end = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, _ON)
     return end
+
+
+def _make_deaf(end: socket.socket) -> None:
+    """Let a socket hear nothing of what this machine's programs send."""
+    if end.family == socket.AF_INET:
+        end.setsockopt(socket.IPPROTO_IP, IP_MINTTL, FARTHEST)
+    else:
+        end.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, FARTHEST)
 
 
 def _state(end: socket.socket) -> int:

@@ -7,6 +7,7 @@ the same in text.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -19,9 +20,10 @@ from mirrord_protocol.network_values import Address
 SOCK_DIAG: Final = 4
 BY_FAMILY: Final = 20
 REQUEST, DUMP = 1, 0x300
-ERROR, DONE = 2, 3
+DONE: Final = 3
+INTERRUPTED: Final = 0x10
+"""What was told may lack something (NLM_F_DUMP_INTR)."""
 ROOM: Final = 1 << 16
-FREE: Final = "0.0.0.0:0"
 
 SYN_SENT, LISTEN, TIME_WAIT = 2, 10, 6
 """States of TCP (the kernel's tcp_states.h)."""
@@ -67,54 +69,62 @@ class Kernel:
         """Return the UDP socket that gets what `peer` sends to `own`, if there is one."""
         return self._one(int(socket.IPPROTO_UDP), own, peer)
 
-    def listeners(self) -> frozenset[int]:
-        """Return the inodes of all TCP sockets that listen."""
+    def listeners(self) -> frozenset[int] | None:
+        """Return the inodes of all TCP sockets that listen; None if they can't be seen now."""
         return self._all(int(socket.IPPROTO_TCP), 1 << LISTEN)
 
-    def datagram_sockets(self) -> frozenset[int]:
-        """Return the inodes of all UDP sockets that have a port."""
+    def datagram_sockets(self) -> frozenset[int] | None:
+        """Return the inodes of all UDP sockets that have a port; None if they can't be seen now."""
         return self._all(int(socket.IPPROTO_UDP), ALL_STATES)
 
     # ------------------------------------------------------------------------------------------ asking
 
     def _one(self, protocol: int, own: Address, peer: Address) -> Found | None:
-        family, asked = _asked(own, peer)
         if not self._usable():
             return _one_of_text(protocol, own, peer)
         # A datagram socket is looked up as a datagram finds it: from the sender's side.
-        if protocol == socket.IPPROTO_UDP:
-            family, asked = _asked(peer, own)
-        for kind, body in self._ask(family, protocol, ALL_STATES, asked, REQUEST):
-            if kind == BY_FAMILY:
-                return _found(body)
-        return None
+        ends = (peer, own) if protocol == socket.IPPROTO_UDP else (own, peer)
+        family, asked = _asked(*ends)
+        try:
+            found = self._ask(family, protocol, ALL_STATES, asked, REQUEST)
+        except OSError:  # no memory: nothing is known
+            return None
+        return found[0] if found else None
 
-    def _all(self, protocol: int, states: int) -> frozenset[int]:
-        if not self._usable():
-            return frozenset(found.inode for found, _, _ in _text(protocol) if states >> found.state & 1)
-        return frozenset(
-            _found(body).inode
-            for family in (int(socket.AF_INET), int(socket.AF_INET6))
-            for kind, body in self._ask(family, protocol, states, bytes(36) + _NO_COOKIE, REQUEST | DUMP)
-            if kind == BY_FAMILY
-        )
+    def _all(self, protocol: int, states: int) -> frozenset[int] | None:
+        try:
+            if not self._usable():
+                return frozenset(found.inode for found, _, _ in _text(protocol) if states >> found.state & 1)
+            families, every = (int(socket.AF_INET), int(socket.AF_INET6)), bytes(36) + _NO_COOKIE
+            return frozenset(
+                found.inode
+                for family in families
+                for found in self._ask(family, protocol, states, every, REQUEST | DUMP)
+            )
+        except OSError:
+            return None
 
-    def _ask(
-        self, family: int, protocol: int, states: int, asked: bytes, flags: int
-    ) -> Iterator[tuple[int, memoryview]]:
+    def _ask(self, family: int, protocol: int, states: int, asked: bytes, flags: int) -> list[Found]:
+        """Ask for one socket, or for all; raises OSError if the answer isn't whole."""
         assert self._socket is not None
         body = _ASKED.pack(family, protocol, 0, 0, states) + asked
         self._socket.send(_MESSAGE.pack(_MESSAGE.size + len(body), BY_FAMILY, flags, 0, 0) + body)
+        result: list[Found] = []
+        cut = False
         while True:
             data = memoryview(self._socket.recv(ROOM))
             while data:
-                size, kind, *_ = _MESSAGE.unpack_from(data)
+                size, kind, marks, *_ = _MESSAGE.unpack_from(data)
+                cut |= bool(marks & INTERRUPTED) and bool(flags & DUMP)
                 if kind == DONE:
-                    return
-                yield kind, data[_MESSAGE.size : size]
+                    if cut:
+                        raise InterruptedError(errno.EINTR, "the kernel's tables changed meanwhile")
+                    return result
+                if kind == BY_FAMILY:
+                    result.append(_found(data[_MESSAGE.size : size]))
                 data = data[(size + 3) & ~3 :]
             if not flags & DUMP:
-                return
+                return result
 
     def _usable(self) -> bool:
         """Open the way to the kernel, in this process, and see once whether it finds a socket that is there."""
@@ -122,15 +132,14 @@ class Kernel:
             return not self._by_text
         try:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG)
+            with socket.socket() as tried:
+                tried.bind(("127.0.0.1", 0))
+                tried.listen(1)
+                own = Address(b"\x7f\0\0\1", tried.getsockname()[1])
+                found = self.stream(own, Address(bytes(4), 0))
+                self._by_text = found is None or found.inode != os.fstat(tried.fileno()).st_ino & 0xFFFFFFFF
         except OSError:
             self._by_text = True
-            return False
-        with socket.socket() as tried:
-            tried.bind(("127.0.0.1", 0))
-            tried.listen(1)
-            own = Address(b"\x7f\0\0\1", tried.getsockname()[1])
-            found = self.stream(own, Address(bytes(4), 0))
-            self._by_text = found is None or found.inode != os.fstat(tried.fileno()).st_ino & 0xFFFFFFFF
         return not self._by_text
 
 
@@ -172,7 +181,11 @@ def _text_address(text: str) -> Address:
 
 def _one_of_text(protocol: int, own: Address, peer: Address) -> Found | None:
     best: Found | None = None
-    for found, its_own, its_peer in _text(protocol):
+    try:
+        every = list(_text(protocol))
+    except OSError:  # no descriptor: nothing is known
+        return None
+    for found, its_own, its_peer in every:
         if its_own.port != own.port or (any(its_own.host) and its_own.host != own.host.removeprefix(_MAPPED)):
             continue
         if (its_peer.port, its_peer.host) == (peer.port, peer.host.removeprefix(_MAPPED)):

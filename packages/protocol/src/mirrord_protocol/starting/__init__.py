@@ -1,0 +1,1 @@
+"""Starting an agent for a process of this machine."""
