@@ -98,7 +98,7 @@ __attribute__((noinline)) static void tell_peer(int descriptor, struct sockaddr 
 
 int hook_getpeername(int descriptor, struct sockaddr *address, socklen_t *length)
 {
-	bool free = !network_relays() && !network_relayed_datagrams();
+	bool free = !network_relays() && !network_relayed_datagrams() && network_flags() & TABLE_UNIX_LOCAL;
 	socklen_t room = address && may_be_memory(length) && !free ? *length : 0;
 	int result = libc.getpeername(descriptor, address, length);
 	if (result == 0 && room)

@@ -20,7 +20,9 @@ from mirrord_protocol.connections import Connection, own
 from mirrord_protocol.failure import failure_of
 
 RECEIVE = 64 << 10
-"""Bytes asked of the socket at once."""
+"""Bytes asked of the socket at once ..."""
+RECEIVE_MANY = 256 << 10
+"""... and where there was as much the last time."""
 MOST_PIECES = 1000
 """The kernel takes no more at once."""
 PATIENCE = 1.0
@@ -76,7 +78,7 @@ class _Relay:
         connection, fd = self._connection, self._fd
         more = False  # there was more in the socket than was asked for
         while True:
-            room = min(connection.room(), RECEIVE)
+            room = min(connection.room(), RECEIVE_MANY if more else RECEIVE)
             if room <= 0:
                 await connection.wait_for_room()
                 if connection.over and not connection.mute:
