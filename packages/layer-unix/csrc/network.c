@@ -194,10 +194,11 @@ int network_outcome(const struct socket_facts *socket, int code)
 		return code;
 	if (network_ask(WIRE_LAYER_OPERATION_OUTCOME, socket, 0, NULL, 0, 0, &answer) == 0)
 		return code;
-	/* The session is gone, and its listeners with it: nobody of the target's has refused. */
-	if (answer.outcome != WIRE_LAYER_OUTCOME_FAILED)
-		return errno == ENETDOWN && code == ECONNREFUSED ? ENETDOWN : code;
-	return errno == EINPROGRESS ? code : errno;
+	if (answer.outcome == WIRE_LAYER_OUTCOME_FAILED && errno != EINPROGRESS)
+		return errno;
+	/* Nobody of the target's has refused: the session has gone or is about to, and its listeners went first. */
+	bool ends = answer.outcome == WIRE_LAYER_OUTCOME_FAILED || errno == ENETDOWN;
+	return ends && code == ECONNREFUSED ? ENETDOWN : code;
 }
 
 __attribute__((noinline)) long network_reset(int descriptor)

@@ -142,6 +142,7 @@ def test_dropped_streams_leave_no_trace() -> None:
     lanes.drop(1)
     lanes.drop(7)
 
+    assert lanes.take_drained() == {1}
     assert [frame.id for frame in pull(lanes)] == [2]
     assert lanes.room(1) == QUEUE
     lanes.put_data(3, bytes(100), end=False)

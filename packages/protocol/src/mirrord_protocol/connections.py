@@ -264,13 +264,15 @@ class Senders:
             waiting.clear()
 
     def drained(self, ids: set[int]) -> None:
-        """Note that frames of these ids have left."""
+        """Note that frames of these ids have left, or were dropped."""
         if not self._own and not self._shared:
             return
         for id_ in ids:
             self.wake(id_)
         if self._shared:
-            for id_ in list(self._shared)[: self._end.lanes.room_for_frames]:
+            # Who is woken may have nothing to send: when nothing waits any more, nobody else would wake the others.
+            most = self._end.lanes.room_for_frames if self._end.lanes.queued else len(self._shared)
+            for id_ in list(self._shared)[:most]:
                 self.wake(id_)
 
 

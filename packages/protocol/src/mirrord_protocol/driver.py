@@ -18,7 +18,9 @@ from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.values import Failure, FailureKind
 
 RECEIVE = 256 << 10
-"""Bytes asked of the stream at once; a data frame's payload is a view into them."""
+"""Bytes asked of the stream at once where there are many; a data frame's payload is a view into them."""
+RECEIVE_FEW = 64 << 10
+"""Bytes asked of it where there were fewer the last time: memory for more costs more than a small read itself."""
 MOST_PIECES = 1000
 """The kernel takes no more at once."""
 BURST = 0.0001
@@ -34,7 +36,7 @@ class Driver:
         stream: What it goes over.
         connection: This side's end.
         act: Called with each action, in order; must not wait. The last one is Over.
-        drained: Called with the ids of which bulk frames have left.
+        drained: Called with the ids of which bulk frames have left, or were dropped.
         settle: Called after the last of the actions that came at once.
     """
 
@@ -51,6 +53,7 @@ class Driver:
         self.refused = False
         self._stream = stream
         self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
+        self._wanted = RECEIVE_FEW
         self._unsent: list[bytes | memoryview] = []  # of a batch that the socket has taken a part of
         self._broken: OSError | None = None
         self._connection = connection
@@ -62,6 +65,7 @@ class Driver:
         self._work = False
         self._writer: trio.lowlevel.Task | None = None  # while it waits for work
         self._pushed_at = -math.inf
+        self._lease = connection.lease
         self._rest: trio.CancelScope | None = None  # of the watcher
 
     # ------------------------------------------------------------------------------------------ for the owner
@@ -79,7 +83,7 @@ class Driver:
             now = trio.current_time()
             if now - self._pushed_at > BURST:
                 self._pushed_at = now
-                if self._write_at_once():
+                if self._write_at_once(now):
                     return
         self.wake()
 
@@ -119,9 +123,11 @@ class Driver:
         while True:
             await trio.lowlevel.wait_readable(self._socket)
             try:
-                return os.read(self._socket.fileno(), RECEIVE)
+                data = os.read(self._socket.fileno(), self._wanted)
             except BlockingIOError:
                 continue
+            self._wanted = RECEIVE if len(data) >= RECEIVE_FEW else RECEIVE_FEW
+            return data
 
     def guard(self, step: Callable[[], list[Action]]) -> list[Action]:
         """Return a step's actions; a peer that breaks the protocol gets a goodbye, and the action is Over."""
@@ -157,13 +163,14 @@ class Driver:
                 self._act(action)
         if self._settle is not None:
             self._settle()
+        self._tell_drained()
 
     async def _read(self) -> None:
         connection = self._connection
         while not connection.over:
             self.carry_out(await self.receive())
-            if connection.wants_to_send(trio.current_time()) and (
-                self._socket is None or self._writer is None or not self._write_at_once()
+            if connection.wants_to_send(connection.now) and (
+                self._socket is None or self._writer is None or not self._write_at_once(connection.now)
             ):
                 self.wake()
             self._look_at_the_time()
@@ -191,23 +198,26 @@ class Driver:
         self._flushed.set()
 
     async def _write_all(self, socket: trio.socket.SocketType) -> None:
-        while not self._write_at_once():
+        while not self._write_at_once(trio.current_time()):
             if self._broken:
                 raise trio.BrokenResourceError from self._broken
             await trio.lowlevel.wait_writable(socket)
 
-    def _write_at_once(self) -> bool:
+    def _write_at_once(self, now: float) -> bool:
         """Write as much as the socket takes without waiting, piece by piece; whether nothing is left."""
         assert self._socket is not None
+        connection = self._connection
         try:
             while True:
                 if not self._unsent:
-                    self._unsent = self._connection.pull(trio.current_time())
+                    self._unsent = connection.pull(now)
                     self._tell_drained()
                     if not self._unsent:
                         return True
                 sent = os.writev(self._socket.fileno(), self._unsent[:MOST_PIECES])
                 self._unsent = _rest(self._unsent, sent)
+                if not self._unsent and not connection.wants_to_send(now):
+                    return True
         except BlockingIOError:
             pass
         except OSError as error:
@@ -240,6 +250,10 @@ class Driver:
 
     def _look_at_the_time(self) -> None:
         """Have the watcher wake up earlier, if there is a reason since it fell asleep."""
+        connection = self._connection
+        if connection.ack_at is None and connection.lease == self._lease:
+            return  # as after most reads
+        self._lease = connection.lease
         if self._rest is not None and (deadline := self._deadline) < self._rest.deadline:
             self._rest.deadline = deadline
 

@@ -95,12 +95,18 @@ class Lanes:
         """How many full data frames may join those that wait."""
         return max(0, QUEUES - self._queued_bytes) // DATA_LIMIT
 
+    @property
+    def queued(self) -> bool:
+        """Whether any bulk frame waits."""
+        return bool(self._queued_bytes)
+
     def drop(self, id_: int) -> None:
-        """Forget the bulk frames of an id."""
+        """Forget the bulk frames of an id: there is room for others'."""
         size = self._queued.pop(id_, None)
         if size is None:
             return
         self._queued_bytes -= size
+        self._drained.add(id_)
         if self._bulk.pop(id_, None) is not None:
             self._turns.remove(id_)
         for waiting in self._small:
@@ -118,7 +124,7 @@ class Lanes:
         self._turns.clear()
 
     def take_drained(self) -> set[int]:
-        """Return the ids of which bulk frames left since the last call: there is room again."""
+        """Return the ids of which bulk frames left, or were dropped, since the last call: there is room again."""
         drained, self._drained = self._drained, set()
         return drained
 

@@ -20,26 +20,45 @@ from mirrord_protocol.connections import Connection, own
 from mirrord_protocol.failure import failure_of
 
 RECEIVE = 64 << 10
-"""Bytes asked of the socket at once."""
+"""Bytes asked of the socket at once ..."""
+RECEIVE_MANY = 256 << 10
+"""... and where there was as much the last time."""
 MOST_PIECES = 1000
 """The kernel takes no more at once."""
 PATIENCE = 1.0
 """Seconds without progress after which what a reset overtook is given up."""
+TCP_CLOSE = 7
+LOOK = (0.005, 0.25)
+"""Seconds, at first and at most, until it is looked again whether all was delivered."""
 _RESET_ON_CLOSE, _DELIVER_ON_CLOSE = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # struct linger
 
 
-async def relay(socket: trio.socket.SocketType, connection: Connection) -> None:
+async def relay(socket: trio.socket.SocketType, connection: Connection, *, delivered: bool = False) -> None:
     """Carry bytes both ways until both directions have ended, or either side is reset; closes the socket.
 
+    `delivered`: ended well, it returns only when the other side has all (see `wait_delivered`).
     What the connection's failure overtook is still written as long as the socket takes it, then the socket is reset,
     and likewise the other way round. Cancelled, it resets both. Raises nothing for what happens to either.
     """
-    await _Relay(socket, connection).run()
+    await _Relay(socket, connection, delivered=delivered).run()
+
+
+async def wait_delivered(socket: sockets.socket | trio.socket.SocketType) -> None:
+    """Return when the other side has acknowledged all that was sent over a TCP socket, and its end, or is gone.
+
+    Both directions must have ended. For sockets whose packets need something of ours on their way, as a rule that
+    translates addresses: what the kernel still has to send when that goes is lost.
+    """
+    pause, most = LOOK
+    while socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1) != bytes([TCP_CLOSE]):
+        await trio.sleep(pause)
+        pause = min(2 * pause, most)
 
 
 class _Relay:
-    def __init__(self, socket: trio.socket.SocketType, connection: Connection) -> None:
+    def __init__(self, socket: trio.socket.SocketType, connection: Connection, *, delivered: bool) -> None:
         self._socket = socket
+        self._delivered = delivered
         self._fd = socket.fileno()
         self._connection = connection
         self._waiting: deque[bytes | memoryview] = deque()  # to be written
@@ -62,6 +81,9 @@ class _Relay:
                 await self._read()
                 await self._finished.wait()
             complete = not self._failed and connection.failure is None
+            if complete and self._delivered:
+                self._linger(_DELIVER_ON_CLOSE)
+                await wait_delivered(self._socket)
         finally:
             if complete:
                 self._linger(_DELIVER_ON_CLOSE)
@@ -76,16 +98,15 @@ class _Relay:
         connection, fd = self._connection, self._fd
         more = False  # there was more in the socket than was asked for
         while True:
-            room = min(connection.room(), RECEIVE)
-            if room <= 0:
-                await connection.wait_for_room()
-                if connection.over and not connection.mute:
-                    return
-                continue
             if more:
                 await trio.lowlevel.checkpoint()
             else:
                 await trio.lowlevel.wait_readable(fd)
+            # Only now: all connections share some of the room, and others may have been faster.
+            while (room := min(connection.room(), RECEIVE_MANY if more else RECEIVE)) <= 0:
+                await connection.wait_for_room()
+                if connection.over and not connection.mute:
+                    return
             try:
                 data = os.read(fd, room)
             except BlockingIOError:

@@ -163,7 +163,7 @@ class Incoming:
             elif connection.over:  # the session has unsubscribed meanwhile
                 await self._pass_on(client, peer, local, None)
             else:
-                await relay(trio.socket.from_stdlib_socket(client), connection)
+                await relay(trio.socket.from_stdlib_socket(client), connection, delivered=True)
         finally:
             self._living -= 1
             self._rest()
@@ -198,6 +198,7 @@ class Incoming:
 
     async def _feed(self, copy: Copy, connection: Connection) -> None:
         """Send what waits of a copy, until nothing does."""
+        copy.flush()  # there may be room since it began to wait
         while copy.waiting:
             await connection.wait_for_room()
             copy.flush()

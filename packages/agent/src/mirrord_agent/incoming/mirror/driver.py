@@ -7,9 +7,11 @@ and bytes are offered to it before they are copied. What becomes of the copy is 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
+import termios
 from collections.abc import Callable
 
 import trio
@@ -18,6 +20,7 @@ from mirrord_agent.incoming.listener.driver import RESET
 from mirrord_agent.incoming.mirror.machine import Copy
 from mirrord_agent.sockets.driver import Sockets, family_of, to_system
 from mirrord_protocol.network_values import Address
+from mirrord_protocol.relay import wait_delivered
 
 CHUNK = 1 << 16
 IN_A_ROW = 16
@@ -87,6 +90,9 @@ class _Pump:
             if self._whole:
                 for each in both:
                     each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GENTLY)
+                if all(event.is_set() for event in self._ended.values()):
+                    self._target.close()
+                    await wait_delivered(self._client)
         finally:
             for each in both:
                 each.close()
@@ -97,7 +103,7 @@ class _Pump:
         """End it at a quiet moment, after the time has come."""
         await leaving.wait()
         seen = -1
-        while self._asked or seen != self._moved:
+        while self._asked or seen != self._moved or any(map(_unsent, self._ended)):
             seen = self._moved
             await trio.sleep(QUIET)
         self._stop()
@@ -162,6 +168,12 @@ class _Pump:
         copy.put(data)
         if copy.waiting and not waited:
             self._feed(copy)
+
+
+def _unsent(each: socket.socket) -> int:
+    """Return how many bytes the other side hasn't acknowledged."""
+    count: int = struct.unpack("i", fcntl.ioctl(each, termios.TIOCOUTQ, bytes(4)))[0]
+    return count
 
 
 def _check(code: int) -> None:
