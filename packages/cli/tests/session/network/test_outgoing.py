@@ -54,6 +54,7 @@ def test_one_that_waits() -> None:
     pair = part.machine.describe(7, OWN, OURS)  # before anything more has happened
     assert pair and unpacked(pair) == (str(LOCAL), str(PEER))
 
+    assert part.outcome() == "done"
     part.machine.joined(dial.connect)
     assert part.outcome() == "done"
     part.machine.ended(dial.connect)

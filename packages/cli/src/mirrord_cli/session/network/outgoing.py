@@ -66,6 +66,7 @@ class _Connect:
     """Of our end."""
     path: bytes = b""
     """Where a Unix one went."""
+    waits: bool = False
 
 
 class Outgoing:
@@ -109,7 +110,7 @@ class Outgoing:
         self._number += 1
         self._undecided += 1
         path = to.path if isinstance(to, UnixAddress) else b""
-        self._connects[self._number] = _Connect(inode, family, channel, path=path)
+        self._connects[self._number] = _Connect(inode, family, channel, path=path, waits=waits)
         self._by_inode[inode] = self._number
         self._actions.append(Dial(self._number, channel, inode, to, family, waits, timeout))
 
@@ -126,7 +127,8 @@ class Outgoing:
             self._actions.append(Answer(channel, LayerReply(LayerOutcome.LOCAL)))
             return
         connect = self._connects[number]
-        if connect.state in {State.DIALED, State.REACHED}:
+        # Of one that waits the kernel says more: it is connected to us before we see it.
+        if connect.state is State.DIALED or (connect.state is State.REACHED and not connect.waits):
             self._fail(channel, PENDING)
         elif connect.state is State.FAILED:
             self._fail(channel, connect.errno)

@@ -6,6 +6,7 @@ Which listener that is, and what the program is told of the connection, is decid
 from __future__ import annotations
 
 import socket
+import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
@@ -36,6 +37,7 @@ TIMES: Final = 20
 MOST_OVER: Final = 4096
 """Connections that are over, and whose program's socket may not be closed."""
 REFUSED: Final = Failure(FailureKind.SYSTEM, "ECONNREFUSED")
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 FULL: Final = Failure(FailureKind.LIMIT, None, "the session has too many connections")
 Tell = Callable[..., None]
 
@@ -165,6 +167,7 @@ class Arrivals:
             connection.reset(failure_of(error))
             return
         try:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)  # also if this process is killed
             await end.bind(("::1" if ipv6 else "127.0.0.1", 0))
             if truth is not None:
                 met = Met(place.to.port, end.getsockname()[1], ipv6)

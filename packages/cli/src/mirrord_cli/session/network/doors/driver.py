@@ -18,6 +18,7 @@ from mirrord_protocol.network_values import Address
 
 BACKLOG: Final = 8
 """Strangers may come first."""
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _PEER = struct.Struct("iII")
 _GONE = frozenset({errno.ECONNABORTED, errno.EAGAIN, errno.EINTR})
 
@@ -32,6 +33,8 @@ class Door:
             if family == socket.AF_UNIX:
                 self._socket.bind(b"\0mirrord-stream-" + secrets.token_hex(16).encode())
             else:
+                # For the sockets that it accepts: half of a stream, if this process is killed, mustn't look like all.
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 self._socket.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
             self._socket.listen(BACKLOG)
         except OSError:

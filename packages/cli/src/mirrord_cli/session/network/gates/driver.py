@@ -1,10 +1,11 @@
 """Addresses for programs' connects that don't wait: whether they succeed is decided after the program has called connect.
 
 A gate is a listener that is deaf (the kernel drops what comes to it, since it seems to have come too far), so that a
-program's SYN waits there, like one on its way to a far host. To let it through, a socket with the gate's own address connects to the program's: a simultaneous open,
-after which both are connected. To refuse it, a first such socket that is deaf, too, takes the program's socket out of
-SYN_SENT, and a second one's SYN makes both kernels' ends find that they don't agree: a reset, which the program sees as
-an error from the start, never as a success first. All of it is ordinary TCP, and needs no rights.
+program's SYN waits there, like one on its way to a far host. To let it through, a socket with the gate's own address
+connects to the program's: a simultaneous open, after which both are connected. To refuse it, a first such socket that
+is deaf, too, takes the program's socket out of SYN_SENT, and a second one's SYN makes both ends find that they don't
+agree: a reset, which the program sees as an error from the start, never as a success first. All of it is ordinary TCP,
+and needs no rights.
 
 A gate serves many connects, since addresses tell them apart, and is closed when the last of them is decided.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from typing import Final
 
 import trio
@@ -29,6 +31,8 @@ IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 FARTHEST: Final = 255
 """No segment with less is heard; programs' have 64, unless they ask for another number."""
 _ON = 1
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: half of a stream mustn't look like all of it, also if this process is killed."""
 CONNECTED: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
 """States of a socket whose other end has accepted the connection; the program may have ended its direction by now."""
 
@@ -62,6 +66,7 @@ class Gate:
         end = self._knock_back(own)
         if end is None:
             return None
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         try:
             if _state(end) not in CONNECTED:
                 with trio.move_on_after(PATIENCE):
