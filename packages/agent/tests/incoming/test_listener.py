@@ -165,7 +165,7 @@ def test_a_listener_that_somebody_ended() -> None:
 
     async def run() -> None:
         with trio.fail_after(5):
-            await listener.run(pytest.fail)
+            await listener.run(lambda arrived: pytest.fail(str(arrived)))
 
     with pytest.raises(OSError, match="Invalid argument"):
         trio.run(run)
