@@ -197,6 +197,20 @@ def test_a_closed_subscription_brings_nothing_more() -> None:
     trio.run(run)
 
 
+def test_all_who_wait_for_a_subscriptions_end_are_told() -> None:
+    async def run() -> None:
+        async with network() as (client, service, _):
+            subscription = await client.subscribe(80, SubscribeMode.STEAL, Accepted())
+            async with trio.open_nursery() as waiters:
+                for _ in range(3):
+                    waiters.start_soon(subscription.wait_over)
+                await trio.testing.wait_all_tasks_blocked()
+                service.subscribed[0].fail(FAILURE)
+            assert subscription.failure == FAILURE
+
+    trio.run(run)
+
+
 def test_a_subscription_that_the_agent_ends() -> None:
     async def run() -> None:
         async with network() as (client, service, _):

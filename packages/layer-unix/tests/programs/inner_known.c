@@ -15,7 +15,7 @@ static void *look(void *argument)
 {
 	uint64_t *hits = argument;
 	for (uint64_t i = 0; i < 200000; i++) {
-		uint64_t number = i * 7919 % 3000;
+		uint64_t number = i * 7919 % 400;
 		struct known_key key = key_of(number);
 		struct known known;
 		if (known_recall(&key, &known)) {
