@@ -12,6 +12,7 @@ from mirrord_protocol.connection import ACK_DELAY, ACK_FRAMES, FIRST_LEASE, NEXT
 from mirrord_protocol.failure import LocalProtocolError, RemoteProtocolError
 from mirrord_protocol.framing import Frame, FrameReader, Kind, Lane, encode_frame
 from mirrord_protocol.messages import decode_message, encode_message
+from mirrord_protocol.network_values import Query, Records
 from mirrord_protocol.session_end import SessionEnd
 from mirrord_protocol.testing import At, Do, EndScript, Hear, HearData, Playbook, Said
 from mirrord_protocol.testing.ends import EndAction, EndEvent
@@ -60,8 +61,8 @@ def agent() -> Playbook[EndEvent, EndAction]:
     )
 
 
-def frame(number: int, message: Message, acknowledged: int = 0) -> bytes:
-    return b"".join(encode_frame(Frame(Kind.MESSAGE, Lane.CONTROL, number, acknowledged, 0, encode_message(message))))
+def frame(number: int, message: Message, acknowledged: int = 0, id_: int = 0) -> bytes:
+    return b"".join(encode_frame(Frame(Kind.MESSAGE, Lane.CONTROL, number, acknowledged, id_, encode_message(message))))
 
 
 def said(pieces: list[bytes | memoryview]) -> list[Message]:
@@ -296,6 +297,20 @@ def test_pings_that_wait_are_answered_once() -> None:
 
     assert said(end.pull(0.0)) == [Pong(999)]
     assert end.pull(0.0) == []
+
+
+def test_who_asks_and_reads_nothing_does_not_fill_the_memory() -> None:
+    end = AgentEnd(0.0)
+    end.receive(frame(1, HELLO), 0.0)
+    end.accept(WELCOME)
+    answer = Records(bytes(60000))
+
+    with pytest.raises(RemoteProtocolError, match="reads nothing"):
+        for number in range(2, 2000):
+            end.receive(frame(number, Query(b""), id_=number), 0.0)
+            end.answer(number, answer)
+    end.say_goodbye(GONE)
+    assert said(end.pull(0.0)) == [Goodbye(GONE)]
 
 
 def test_a_session_pings_each_third_of_the_lease() -> None:

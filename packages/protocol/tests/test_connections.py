@@ -13,7 +13,7 @@ import trio.testing
 from mirrord_protocol.client import ConnectionLost, RemoteError
 from mirrord_protocol.connections import RESET, Connection, own
 from mirrord_protocol.failure import LocalProtocolError
-from mirrord_protocol.lanes import QUEUE, QUEUES
+from mirrord_protocol.lanes import QUEUE
 from mirrord_protocol.network_values import NOWHERE, Address, NameOutcome, Resolved, SubscribeMode
 from mirrord_protocol.server import Reply
 from mirrord_protocol.values import Failure, FailureKind, Hello, Request, Welcome
@@ -197,6 +197,20 @@ def test_a_closed_subscription_brings_nothing_more() -> None:
     trio.run(run)
 
 
+def test_all_who_wait_for_a_subscriptions_end_are_told() -> None:
+    async def run() -> None:
+        async with network() as (client, service, _):
+            subscription = await client.subscribe(80, SubscribeMode.STEAL, Accepted())
+            async with trio.open_nursery() as waiters:
+                for _ in range(3):
+                    waiters.start_soon(subscription.wait_over)
+                await trio.testing.wait_all_tasks_blocked()
+                service.subscribed[0].fail(FAILURE)
+            assert subscription.failure == FAILURE
+
+    trio.run(run)
+
+
 def test_a_subscription_that_the_agent_ends() -> None:
     async def run() -> None:
         async with network() as (client, service, _):
@@ -224,37 +238,6 @@ def test_cancelling_a_connect_closes_it() -> None:
             with trio.move_on_after(0.01):
                 await client.connect(ADDRESS)
             await cancelled.wait()
-
-    trio.run(run)
-
-
-@pytest.mark.parametrize("idle", [0, 100])
-def test_who_waits_for_room_goes_on_when_others_are_reset(idle: int) -> None:
-    async def run() -> None:
-        async with network() as (client, service, _):
-            accepted = Accepted()
-            await client.subscribe(80, SubscribeMode.STEAL, accepted)
-            pairs = [await stolen(service, accepted) for _ in range(idle + QUEUES // QUEUE + 1)]
-            # Nothing leaves: the link stands still.
-            client._session.connection.lanes.pace.allows = lambda *_: False  # type: ignore[method-assign]
-            full, waiting = pairs[: QUEUES // QUEUE], pairs[QUEUES // QUEUE :]
-            for here, _ in full:
-                while room := min(here.room(), 1 << 16):
-                    here.send(bytes(room))
-            looked = []
-
-            async def wait(here: Connection) -> None:
-                await here.wait_for_room()
-                looked.append(here.room())
-
-            async with trio.open_nursery() as waiters:
-                for here, _ in waiting:
-                    assert not here.room()
-                    waiters.start_soon(wait, here)
-                await trio.testing.wait_all_tasks_blocked()
-                for _, there in full:
-                    there.reset()
-            assert len(looked) == idle + 1 and all(looked)
 
     trio.run(run)
 

@@ -15,9 +15,8 @@ import trio.testing
 
 from mirrord_protocol.client import RemoteError
 from mirrord_protocol.connections import Connection
-from mirrord_protocol.lanes import QUEUE, QUEUES
 from mirrord_protocol.network_values import SubscribeMode, UnixAddress
-from mirrord_protocol.relay import relay, wait_delivered
+from mirrord_protocol.relay import relay
 from mirrord_protocol.server import Reply
 from mirrord_protocol.windows import FIRST
 from protocol_network import Accepted, echo, keep, listen, loopback, network, program, receive_all, tcp_pair
@@ -316,46 +315,6 @@ async def exchange(client_half: trio.SocketStream, server_half: trio.SocketStrea
     async with client_half, server_half, trio.open_nursery() as nursery:
         nursery.start_soon(one_way, client_half, server_half)
         nursery.start_soon(one_way, server_half, client_half)
-
-
-def test_a_socket_is_read_only_as_far_as_there_is_room_when_something_comes() -> None:
-    async def run() -> None:
-        async with network() as (client, service, nursery):
-            accepted = Accepted()
-            await client.subscribe(80, SubscribeMode.STEAL, accepted)
-            streams = []
-            for _ in range(QUEUES // QUEUE + 20):
-                service.come(service.subscribed[0])
-                one, other = tcp_pair()
-                nursery.start_soon(relay, other, await accepted.take())
-                streams.append(trio.SocketStream(one))
-            await trio.testing.wait_all_tasks_blocked()
-            lanes = client._session.connection.lanes
-            lanes.pace.allows = lambda *_: False  # type: ignore[method-assign] # the link stands still
-            async with trio.open_nursery() as senders:
-                for stream in streams:
-                    senders.start_soon(stream.send_all, bytes(FIRST))
-                await trio.testing.wait_all_tasks_blocked(0.1)
-                assert QUEUES // 2 < lanes._queued_bytes <= QUEUES
-                senders.cancel_scope.cancel()
-
-    trio.run(run)
-
-
-def test_delivered_is_what_the_other_side_has() -> None:
-    async def run() -> None:
-        one, other = tcp_pair()
-        with one, other:
-            await other.send(b"tail")
-            other.shutdown(sockets.SHUT_WR)
-            with trio.move_on_after(0.05) as patience:
-                await wait_delivered(other)
-            assert patience.cancelled_caught  # the one side may say something still
-            one.shutdown(sockets.SHUT_WR)
-            await wait_delivered(other)
-            assert await one.recv(5) == b"tail"
-
-    trio.run(run)
 
 
 def test_many_connections_with_random_pieces_and_ends() -> None:

@@ -159,6 +159,19 @@ def test_without_descriptors_it_waits_and_goes_on(monkeypatch: pytest.MonkeyPatc
     play(block, ordinary=True)
 
 
+def test_a_listener_that_somebody_ended() -> None:
+    listener = RedirectListener(80, LOG)
+    listener._socket.shutdown(socket.SHUT_RDWR)  # as `ss -K` does
+
+    async def run() -> None:
+        with trio.fail_after(5):
+            await listener.run(lambda arrived: pytest.fail(str(arrived)))
+
+    with pytest.raises(OSError, match="Invalid argument"):
+        trio.run(run)
+    assert listener.close() == []
+
+
 def test_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     class Old(Sockets):
         def open(self, family: int, kind: int) -> socket.socket:

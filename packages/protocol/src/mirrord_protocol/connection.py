@@ -39,6 +39,9 @@ ACK_BYTES = 64 << 10
 ACK_FRAMES = 16
 ACK_DELAY = 0.020
 """When a side that has nothing else to send acknowledges: so many bytes or frames, or seconds after the first."""
+MOST_CONTROL = 64 << 20
+"""Bytes of messages that may wait to be sent. Requests unanswered and windows keep whoever reads far below; who says more
+and reads nothing would fill this side's memory."""
 FIRST_LEASE = 30.0
 """Seconds of silence that end a connection before `welcome` has told the lease."""
 STALL = 1.0
@@ -131,6 +134,8 @@ class Connection:
             self.state = State.OVER
             rest = " in the middle of a frame" if self._frames.waiting else ""
             return [Over(Failure(FailureKind.GONE, None, f"the connection was closed{rest}"))]
+        if self.lanes.control_bytes > MOST_CONTROL:
+            raise RemoteProtocolError(f"it reads nothing, and {self.lanes.control_bytes} bytes wait for it")
         self.now = self._heard_at = now
         self._overslept = False
         self.received_bytes += len(data)

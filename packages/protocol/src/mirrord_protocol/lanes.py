@@ -38,6 +38,8 @@ class Lanes:
         self.number = 0
         """Of the frame that left last."""
         self.sent_bytes = 0
+        self.control_bytes = 0
+        """Of messages in the control lane that wait to be sent."""
         self._control: deque[tuple[int, bytes]] = deque()
         self._small: deque[tuple[int, Waiting]] = deque()  # of streams that have nothing else waiting
         self._bulk: dict[int, deque[Waiting]] = {}
@@ -51,6 +53,7 @@ class Lanes:
         if len(message) > MESSAGE_LIMIT:
             raise LocalProtocolError(f"a message of {len(message)} bytes, where {MESSAGE_LIMIT} are allowed")
         self._control.append((id_, message))
+        self.control_bytes += len(message)
 
     def put_bulk_message(self, id_: int, message: bytes) -> None:
         """Queue an encoded message behind the data of its stream."""
@@ -117,6 +120,7 @@ class Lanes:
     def clear(self) -> None:
         """Forget whatever waits."""
         self._control.clear()
+        self.control_bytes = 0
         self._small.clear()
         self._bulk.clear()
         self._queued.clear()
@@ -140,6 +144,7 @@ class Lanes:
     def pull(self, acknowledged: int, now: float) -> list[bytes | memoryview]:
         """Return the pieces of the frames to write next: all control frames, then bulk up to about BATCH bytes."""
         pieces: list[bytes | memoryview] = []
+        self.control_bytes = 0
         while self._control:
             id_, message = self._control.popleft()
             self._add(pieces, _CONTROL, acknowledged, id_, (_MESSAGE, message, False))

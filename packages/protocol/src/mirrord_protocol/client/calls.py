@@ -45,7 +45,8 @@ class Call:
         self.came.set()
 
     async def wait(self) -> None:
-        self.came = trio.Event()
+        if self.came.is_set():  # else somebody waits already
+            self.came = trio.Event()
         await self.came.wait()
 
     def check(self) -> None:

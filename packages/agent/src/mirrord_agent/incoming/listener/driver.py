@@ -43,11 +43,16 @@ class RedirectListener:
         self.port: int = self._socket.getsockname()[1]
 
     async def run(self, accept: Callable[[Arrived], object]) -> None:
-        """Call `accept` for each connection, until cancelled. It must not wait, and has to close the socket."""
+        """Call `accept` for each connection, until cancelled. It must not wait, and has to close the socket.
+
+        Raises OSError (EINVAL) if somebody has ended the listening (SOCK_DESTROY).
+        """
         while True:
             try:
                 arrived = self._take()
             except OSError as error:
+                if error.errno == errno.EINVAL:
+                    raise
                 if error.errno in _EXHAUSTED:
                     self._log("warning", "no connection can be accepted", port=self._port, reason=error.strerror)
                     await trio.sleep(WAIT)
