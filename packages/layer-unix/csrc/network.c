@@ -187,6 +187,16 @@ void network_tell(enum wire_layer_operation operation, const struct socket_facts
 	errno = error;
 }
 
+__attribute__((noinline)) void network_tell_port(int descriptor)
+{
+	struct wire_address own;
+	if (network_flags() & (TABLE_UDP_LOCAL | TABLE_LOOPBACK_LOCAL))
+		return;
+	struct socket_facts socket = socket_find(descriptor);
+	if (socket.kind == SOCKET_UDP && socket_own(descriptor, &own) && own.port && address_is_loopback(&own))
+		network_tell(WIRE_LAYER_OPERATION_LISTEN, &socket, &own, sizeof own);
+}
+
 int network_outcome(const struct socket_facts *socket, int code)
 {
 	struct network_answer answer;

@@ -72,6 +72,12 @@ int network_ask(enum wire_layer_operation operation, const struct socket_facts *
 void network_tell(enum wire_layer_operation operation, const struct socket_facts *socket, const void *payload,
                   size_t size);
 
+/*
+ * Tells the session that a datagram socket has a port that others on this machine may send to, so that their datagrams
+ * stay here. Nothing for other sockets, and where such datagrams stay here anyway. Keeps errno.
+ */
+void network_tell_port(int descriptor);
+
 /* The target's errno for a socket whose connect failed here with `code`; `code` itself if it isn't ours. */
 int network_outcome(const struct socket_facts *socket, int code);
 

@@ -114,6 +114,8 @@ class Network:
         self.host = address("10.99.0.7")
         """The target's own."""
         self.listened: list[Address] = []
+        self.datagram_ports: list[Address] = []
+        """Own addresses of datagram sockets that others here may send to."""
         self.flags: list[tuple[str, LayerSocket]] = []
         """Of each question: its operation and flags."""
         self.patience: list[int] = []
@@ -317,6 +319,9 @@ class Network:
 
     def _listen(self, request: LayerRequest, payload: bytes) -> Answer:
         own = decode_layer_address(payload)
+        if request.flags & LayerSocket.DATAGRAM:
+            self.datagram_ports.append(own)
+            return DONE
         failure = self.listen_failure.get(own.port)
         if failure:
             return Answer(LayerReply(LayerOutcome.FAILED, errno=failure, payload=len(self.text)), self.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,7 @@ import pytest
 from layer_network import Network, address
 from layer_programs import Programs, need, sanitize
 from layer_session import Session
-from layer_table import ALL_LOCAL, UDP_LOCAL
+from layer_table import ALL_LOCAL, LOOPBACK_LOCAL, UDP_LOCAL
 
 pytestmark = pytest.mark.programs
 
@@ -131,3 +132,31 @@ def test_destination_that_the_session_gave_up_is_asked_for_again(
         assert program.wait(60) == 0
 
     assert [name for name, _ in session.asked] == ["SEND", "DESCRIBE"] * 2
+
+
+HERE = """
+import socket
+server, client, connected, stream = (socket.socket(type=kind) for kind in [socket.SOCK_DGRAM] * 3 + [socket.SOCK_STREAM])
+server.bind(("127.0.0.1", 0))
+client.bind(("0.0.0.0", 0))
+stream.bind(("127.0.0.1", 0))
+connected.connect(server.getsockname())
+with socket.socket(type=socket.SOCK_DGRAM) as far:
+    far.connect(("10.99.0.1", 7))
+for end in server, client, connected:
+    print(end.getsockname()[1])
+"""
+
+
+def test_ports_that_others_here_may_send_to_are_told(session: Session, echoes: Network) -> None:
+    ports = session.run(sys.executable, "-c", HERE).stdout.split()
+
+    assert [each.port for each in echoes.datagram_ports] == [int(port) for port in ports]
+
+
+@pytest.mark.parametrize("flags", [ALL_LOCAL, UDP_LOCAL, LOOPBACK_LOCAL])
+def test_ports_are_not_told_if_none_of_them_matters(session: Session, network: Network, flags: int) -> None:
+    session.table.set_network(flags)
+    session.run(sys.executable, "-c", HERE.replace('"10.99.0.1"', '"127.0.0.1"'))
+
+    assert network.datagram_ports == []

@@ -362,7 +362,7 @@ enum LayerOperation {
   outcome @19;     # how did the connect of the socket `inode` end?
   describe @20;    # payload: a socket's own and its peer's address; inode. Back: both as the target sees them
   bind @21;        # payload: an address that can't be bound here. Back: the one to bind instead
-  listen @22;      # payload: the address listened on; flags: LayerSocket
+  listen @22;      # payload: the address listened on, or that a datagram socket is bound to; flags: LayerSocket
   send @23;        # payload: a datagram socket's own address, destination; inode. Back: the address to send to here
   hostname @24;    # back: the target's
 }

@@ -25,7 +25,7 @@ static void tell_records(const char *label, const unsigned char *answer, int siz
             for (char *at = text; *at; at++)
                 if (*at == '\t') *at = ' ';
             /* without the lifetime, which runs */
-            printf(" [%s %d %.20s]", ns_rr_name(record), ns_rr_type(record), strrchr(text, ' '));
+            printf(" [%s %d%.21s]", ns_rr_name(record), ns_rr_type(record), strrchr(text, ' '));
         }
     printf(" rcode %d\n", ns_msg_getflag(message, ns_f_rcode));
 }

@@ -127,7 +127,10 @@ __attribute__((noinline)) static int connect_ip(int descriptor, const struct soc
 		return connect_held(&socket, &answer.address, !(mode & O_NONBLOCK));
 	if (answer.outcome == WIRE_LAYER_OUTCOME_DONE && !answer.address.family)
 		return fail(EIO);
-	return connect_to(&socket, &answer.address, address, length);
+	result = connect_to(&socket, &answer.address, address, length);
+	if (result == 0 && answer.outcome == WIRE_LAYER_OUTCOME_LOCAL)
+		network_tell_port(descriptor);
+	return result;
 }
 
 /* A path as long as it is, or NUL and an abstract name: what a payload holds. */

@@ -79,18 +79,25 @@ static bool is_ip(const struct sockaddr *address, socklen_t length)
 	       (address->sa_family == AF_INET || address->sa_family == AF_INET6);
 }
 
-int hook_bind(int descriptor, const struct sockaddr *address, socklen_t length)
+static int bind_somewhere(int descriptor, const struct sockaddr *address, socklen_t length)
 {
-	const uint32_t none = TABLE_INCOMING_LOCAL | TABLE_TCP_LOCAL | TABLE_UDP_LOCAL;
-	uint32_t flags = network_flags();
 	int error = errno;
-	if ((flags & none) == none || !is_ip(address, length))
-		return libc.bind(descriptor, address, length);
-	if (flags & TABLE_BINDS_ASK)
+	if (network_flags() & TABLE_BINDS_ASK)
 		return bind_asked(descriptor, address, length);
 	int result = libc.bind(descriptor, address, length);
 	if (__builtin_expect(result != 0, 0) && (errno == EADDRINUSE || errno == EACCES || errno == EADDRNOTAVAIL))
 		return bind_elsewhere(descriptor, address, length, errno, error);
+	return result;
+}
+
+int hook_bind(int descriptor, const struct sockaddr *address, socklen_t length)
+{
+	const uint32_t none = TABLE_INCOMING_LOCAL | TABLE_TCP_LOCAL | TABLE_UDP_LOCAL;
+	if ((network_flags() & none) == none || !is_ip(address, length))
+		return libc.bind(descriptor, address, length);
+	int result = bind_somewhere(descriptor, address, length);
+	if (result == 0)
+		network_tell_port(descriptor);
 	return result;
 }
 

@@ -111,6 +111,7 @@ def test_a_process_without_arguments() -> None:
         (LayerOperation.CONNECT, "10.0.0.1", 0, False),
         (LayerOperation.CONNECT, "127.0.0.1", LayerSocket.UNIX, False),
         (LayerOperation.LISTEN, "0.0.0.0", 0, True),
+        (LayerOperation.LISTEN, "127.0.0.1", LayerSocket.DATAGRAM, False),
         (LayerOperation.SEND, "127.0.0.1", 0, False),
     ],
 )
@@ -118,7 +119,9 @@ def test_questions_that_may_be_about_debuggers(operation: LayerOperation, host: 
     payload = encode_layer_address(Address(ip_address(host).packed, 80))
 
     assert may_be_debuggers(LayerRequest(operation, flags=flags), payload) is may
-    assert may_be_debuggers(LayerRequest(operation, flags=flags), b"short") is (operation is LayerOperation.LISTEN)
+    assert may_be_debuggers(LayerRequest(operation, flags=flags), b"short") is (
+        may and operation is LayerOperation.LISTEN
+    )
 
 
 words = st.sampled_from(

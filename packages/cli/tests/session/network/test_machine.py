@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrord_cli.session.network.actions import AddPeer, Carry, Dial, Family, Join, TryBind, WantPort
+from mirrord_cli.session.network.actions import AddPeer, Carry, Dial, Family, Join, TryBind, WantPort, WatchDatagrams
 from mirrord_cli.session.settings import Filter, FilterEntry, IncomingMode, IncomingRules, NetworkRules
 from mirrord_cli.session.table import NetworkFlag
 from mirrord_protocol.layer_values import LayerOperation
@@ -58,6 +58,24 @@ def test_datagrams() -> None:
     channel = script.say(DESCRIBE, at("[::]:4000"), peer, inode=8)
     assert unpacked(script.payload(channel)) == ("[::]:4000", "[::ffff:10.0.0.53]:53")
     assert script.fate(script.say(SEND, OWN, at("239.0.0.1:53"), flags=DATAGRAM)) == "local"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"])
+def test_datagrams_to_a_socket_of_ours_stay_here(host: str) -> None:
+    script = NetworkScript()
+    assert script.fate(script.say(LISTEN, at("0.0.0.0:5000"), inode=7, flags=DATAGRAM)) == "done"
+    script.take(WatchDatagrams)
+    assert script.fate(script.say(CONNECT, at(f"{host}:5000"), inode=8, flags=DATAGRAM)) == "local"
+    assert script.fate(script.say(SEND, OWN, at(f"{host}:5000"), inode=9, flags=DATAGRAM)) == "local"
+    assert script.fate(script.say(SEND, at("0.0.0.0:5000"), OWN, inode=7, flags=DATAGRAM)) == "local"  # the answer
+    script.say(CONNECT, at(f"{host}:5001"), inode=8, flags=DATAGRAM)
+    script.take(Carry)
+    script.say(CONNECT, at(f"{host}:5000"), inode=8)
+    script.take(Dial)
+    for _ in range(2):
+        script.tell_network(script.network.near.looked, frozenset[int]())
+    script.say(SEND, OWN, at(f"{host}:5000"), inode=9, flags=DATAGRAM)
+    script.take(Carry)
 
 
 def test_unix_streams() -> None:

@@ -127,4 +127,11 @@ class WatchListeners:
     """Look for the end of listeners (`looked`) as long as there are any."""
 
 
-NetworkAction = Dial | Join | Carry | AddPeer | DropPeer | Drop | TryBind | WantPort | LeavePort | WatchListeners
+@dataclass(frozen=True, slots=True)
+class WatchDatagrams:
+    """Look for the end of programs' datagram sockets (`looked`) as long as there are any."""
+
+
+NetworkAction = (
+    Dial | Join | Carry | AddPeer | DropPeer | Drop | TryBind | WantPort | LeavePort | WatchListeners | WatchDatagrams
+)

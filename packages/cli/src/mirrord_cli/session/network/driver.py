@@ -21,6 +21,7 @@ from mirrord_cli.session.network.actions import (
     LeavePort,
     TryBind,
     WantPort,
+    WatchDatagrams,
     WatchListeners,
 )
 from mirrord_cli.session.network.arriving.driver import Arrivals
@@ -71,7 +72,7 @@ class Sockets:
         network.outgoing.most = limit // 2
         self._kernel, self._tails = Kernel(), Tails()
         self._dialer = Dialer(client, network.outgoing, self._tell, links, self._kernel, user, nursery, self._tails)
-        self._carrier = Carrier(client, network.datagrams, self._tell, self._kernel, nursery, share)
+        self._carrier = Carrier(client, network.datagrams, network.near, self._tell, self._kernel, nursery, share)
         self._arrivals = Arrivals(
             client, rules, network.incoming, self._tell, self._kernel, nursery, share, log, self._tails
         )
@@ -101,6 +102,7 @@ class Sockets:
             WantPort: self._arrivals.want,
             LeavePort: self._arrivals.leave,
             WatchListeners: lambda _: self._arrivals.watch(),
+            WatchDatagrams: lambda _: self._carrier.watch(),
         }
 
     def _tell(self, event: Callable[..., None], *args: Any) -> None:

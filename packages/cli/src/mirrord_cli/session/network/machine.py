@@ -22,6 +22,7 @@ from mirrord_cli.session.network.binding import Binding
 from mirrord_cli.session.network.datagrams import Datagrams
 from mirrord_cli.session.network.incoming import Incoming
 from mirrord_cli.session.network.names import Names
+from mirrord_cli.session.network.near import Near
 from mirrord_cli.session.network.outgoing import Outgoing
 from mirrord_cli.session.network.ports import Ports
 from mirrord_cli.session.network.rules import NetworkDecisions, Protocol, is_loopback
@@ -58,6 +59,7 @@ class Network:
         self._ports = Ports(table)
         self.outgoing = Outgoing(actions, self._ports)
         self.datagrams = Datagrams(actions, self._ports)
+        self.near = Near(actions)
         self.incoming = Incoming(actions, self._ports, decisions.incoming, decisions.bound_port)
         self.binding = Binding(actions, decisions.incoming, decisions.bound_port, self.incoming.listens_on)
 
@@ -164,6 +166,10 @@ class Network:
         if not address.port:
             self._answer(channel, LOCAL)
             return
+        if request.flags & LayerSocket.DATAGRAM:
+            self.near.add(request.inode, address.port)
+            self._answer(channel, DONE)
+            return
         ipv6_only = bool(request.flags & LayerSocket.IPV6_ONLY)
         self.incoming.listen(channel, request.inode, address, self.binding.wanted(address), ipv6_only=ipv6_only)
 
@@ -173,6 +179,8 @@ class Network:
             self._answer(channel, INVALID)
             return
         own, to = pair
+        if _is_near(to) and self.near.owns(to.port):
+            self.near.add(request.inode, own.port)  # it may be answered
         self._decide(
             channel,
             "udp",
@@ -184,13 +192,14 @@ class Network:
 
     def _decide(self, channel: int, protocol: Protocol, to: Address, remote: Callable[[Address], None]) -> None:
         """Go on with `remote` if a destination is the target's; else say where it is on this machine."""
-        near = is_loopback(plain(to).host)
+        near = _is_near(to)
+        owns = self._ports.owns if protocol == "tcp" else self._owns_datagrams
         if near and (here := self.binding.moved(to.port)) is not None and protocol == "tcp":
             self._stay(channel, Address(to.host, here, to.scope))
             return
 
         def named(names: tuple[str, ...]) -> None:
-            target = self._decisions.outgoing(protocol, to, names, own=self._ports.owns(to.port))
+            target = self._decisions.outgoing(protocol, to, names, own=owns(to.port))
             if target is not None:
                 remote(target)
             elif near:
@@ -199,6 +208,9 @@ class Network:
                 self._names.find_here(to, lambda found: self._stay(channel, found))
 
         self._names.find_names(to, self._decisions.names_to_know(protocol, to), named)
+
+    def _owns_datagrams(self, port: int) -> bool:
+        return self._ports.owns(port) or self.near.owns(port)
 
     def _stay(self, channel: int, to: Address | None) -> None:
         payload = b"" if to is None else encode_layer_address(to)
@@ -224,14 +236,19 @@ class Network:
         self._actions.append(Answer(channel, reply, payload))
 
 
+def _is_near(to: Address) -> bool:
+    """Whether a destination is loopback; one that is unspecified means it too."""
+    host = plain(to).host
+    return is_loopback(host) or not any(host)
+
+
 def may_be_debuggers(request: LayerRequest, payload: bytes) -> bool:
     """Whether a question may be about a debugger's port, so that it matters what its process was started with."""
     if request.operation is LayerOperation.LISTEN:
-        return True
+        return not request.flags & LayerSocket.DATAGRAM
     if request.operation is not LayerOperation.CONNECT or request.flags & LayerSocket.UNIX:
         return False
     addresses = read_addresses(payload, 1)
     if addresses is None or is_nowhere(addresses[0]):
         return False
-    host = plain(addresses[0]).host
-    return is_loopback(host) or not any(host)
+    return _is_near(addresses[0])

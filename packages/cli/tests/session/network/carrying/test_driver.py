@@ -252,6 +252,27 @@ def test_it_is_connected_anew(tmp_path: Path) -> None:
     play(tmp_path, block)
 
 
+def test_what_stays_here_is_the_targets_once_its_socket_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK", 0.02)
+
+    async def block(program: Program) -> None:
+        with datagram() as end, datagram() as here:
+            here.bind(("127.0.0.1", 0))
+            to = own(here)
+            await program.ask(LayerOperation.LISTEN, packed(to), inode=inode(here), flags=DATAGRAM)
+            assert await send(program, end, b"x", to) == "local"
+            await trio.sleep(0.1)  # some looks
+            assert await send(program, end, b"x", to) == "local"
+            here.close()
+            await until(lambda: not program.session._machine.network.near.owns(to.port))
+            assert await send(program, end, b"x", to) == "done"
+            await until(lambda: program.agent.datagrams == [(to, b"x")])
+
+    play(tmp_path, block)
+
+
 def test_there_are_only_so_many(tmp_path: Path) -> None:
     async def block(program: Program) -> None:
         with datagram() as end:

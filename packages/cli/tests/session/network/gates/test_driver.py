@@ -20,8 +20,12 @@ ERROR = select.EPOLLERR | select.EPOLLHUP
 class Knocking:
     """A program's socket before a gate, and what an edge-triggered epoll tells of it."""
 
-    def __init__(self, gate: Gate, ipv6: bool) -> None:
+    def __init__(self, gate: Gate, ipv6: bool, hops: int = 64) -> None:
         self.end = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        if ipv6:
+            self.end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+        else:
+            self.end.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
         assert self.end.connect_ex((gate._name[0], gate._name[1])) == errno.EINPROGRESS
         self.epoll = select.epoll()
         self.epoll.register(self.end, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
@@ -71,6 +75,30 @@ def test_in_and_out(ipv6: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 
     trio.run(run)
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_one_that_can_be_heard(ipv6: bool) -> None:
+    """Some routing programs send with the largest number of hops, and some machines all do."""
+
+    async def run() -> None:
+        kernel = Kernel()
+        gates = Gates(kernel)
+        gate = gates.enter(ipv6=ipv6)
+        knocking = Knocking(gate, ipv6, hops=255)
+        assert gates.waits(gate, own(knocking.end), inode(knocking.end))
+        assert knocking.told(0.1) == 0
+        end = await gate.let_in(own(knocking.end))
+        assert end is not None
+        end.send(b"in")
+        assert knocking.told() & select.EPOLLIN
+        assert knocking.end.recv(5) == b"in"
+        end.close()
+        knocking.close()
+        gates.close()
+        kernel.close()
+
+    trio.run(run)
 
 
 def test_one_that_is_gone() -> None:

@@ -20,6 +20,7 @@ from mirrord_cli.session.network.actions import AddPeer, Carry, Drop, DropPeer, 
 from mirrord_cli.session.network.addresses import LOOPBACK, plain
 from mirrord_cli.session.network.datagrams import DOWN, FULL, Datagrams
 from mirrord_cli.session.network.kernel.driver import Kernel
+from mirrord_cli.session.network.near import Near
 from mirrord_cli.session.questions import MEANINGS
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError
 from mirrord_protocol.connections import DatagramStream
@@ -73,6 +74,7 @@ class Carrier:
     Args:
         client: The agent's.
         datagrams: What is told of them.
+        near: What is told of those that others on this machine may send to.
         tell: How.
         kernel: Says whose a datagram is, and which sockets there are.
         nursery: Runs the tasks.
@@ -80,10 +82,18 @@ class Carrier:
     """
 
     def __init__(
-        self, client: Client, datagrams: Datagrams, tell: Tell, kernel: Kernel, nursery: trio.Nursery, most: int
+        self,
+        client: Client,
+        datagrams: Datagrams,
+        near: Near,
+        tell: Tell,
+        kernel: Kernel,
+        nursery: trio.Nursery,
+        most: int,
     ) -> None:
         self._client = client
         self._datagrams = datagrams
+        self._near = near
         self._tell = tell
         self._kernel = kernel
         self._nursery = nursery
@@ -104,6 +114,10 @@ class Carrier:
         """Begin to carry a socket's datagrams."""
         carried = self._carried[action.socket] = _Carried(action, trio.current_time())
         self._nursery.start_soon(self._begin, carried)
+        self.watch()
+
+    def watch(self) -> None:
+        """Look for the end of programs' sockets as long as there are any."""
         if not self._watching:
             self._watching = True
             self._nursery.start_soon(self._watch)
@@ -283,11 +297,12 @@ class Carrier:
 
     async def _watch(self) -> None:
         """Give up what belongs to sockets that are gone, and what nobody uses."""
-        while self._carried:
+        while self._carried or self._near.watches:
             await trio.sleep(LOOK)
             now, present = trio.current_time(), self._kernel.datagram_sockets()
             if present is None:
                 continue
+            self._tell(self._near.looked, present)
             for carried in list(self._carried.values()):
                 if carried.carry.inode & 0xFFFFFFFF in present or now - carried.since < 2 * LOOK:
                     carried.missed = False

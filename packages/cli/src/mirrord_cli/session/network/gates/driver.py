@@ -52,6 +52,7 @@ class Gate:
             _make_deaf(self._listener)
             self._listener.listen(0)
             self._name = self._listener.getsockname()
+            _fill(self._listener)
         except OSError:
             self.close()
             raise
@@ -162,6 +163,19 @@ def _make_deaf(end: socket.socket) -> None:
         end.setsockopt(socket.IPPROTO_IP, IP_MINTTL, FARTHEST)
     else:
         end.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, FARTHEST)
+
+
+def _fill(listener: socket.socket) -> None:
+    """Put into a listener's queue the one connection that has room there, so that it can't take those of sockets either
+    whose segments it does hear (IP_TTL 255).
+    """
+    with socket.socket(listener.family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as filler:
+        filler.setblocking(False)
+        if listener.family == socket.AF_INET:
+            filler.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, FARTHEST)
+        else:
+            filler.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, FARTHEST)
+        filler.connect_ex(listener.getsockname())  # this machine's kernel has connected it when this returns
 
 
 def _state(end: socket.socket) -> int:
