@@ -28,6 +28,7 @@ from mirrord_cli.session.network.arriving.driver import Arrivals
 from mirrord_cli.session.network.carrying.driver import Carrier
 from mirrord_cli.session.network.dialing.driver import Dialer
 from mirrord_cli.session.network.kernel.driver import Kernel
+from mirrord_cli.session.network.tails.driver import Tails
 from mirrord_cli.session.network.trying.driver import try_bind
 from mirrord_cli.session.settings import IncomingRules
 from mirrord_protocol.client import Client
@@ -69,10 +70,17 @@ class Sockets:
         self._perform = perform
         network, share = machine.network, limit // SHARE
         network.outgoing.most = limit // 2
-        self._kernel = Kernel()
-        self._dialer = Dialer(client, network.outgoing, self._tell, links, self._kernel, user, nursery)
+        self._kernel, self._tails = Kernel(), Tails()
+        self._dialer = Dialer(client, network.outgoing, self._tell, links, self._kernel, user, nursery, self._tails)
         self._carrier = Carrier(client, network.datagrams, network.near, self._tell, self._kernel, nursery, share)
-        self._arrivals = Arrivals(client, rules, network.incoming, self._tell, self._kernel, nursery, share, log)
+        self._arrivals = Arrivals(
+            client, rules, network.incoming, self._tell, self._kernel, nursery, share, log, self._tails
+        )
+
+    async def leave(self) -> None:
+        """Let what ended programs said last arrive, for a moment."""
+        self._arrivals.close()
+        await self._tails.leave()
 
     def close(self) -> None:
         """Give back what isn't a task's; before the nursery is closed, which nothing may be started in then."""

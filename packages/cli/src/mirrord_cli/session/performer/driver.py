@@ -184,6 +184,7 @@ class Performer:
                 await tell_ready()
                 nursery.start_soon(self._log_start)
                 await self._links.wait_unused(self.memory)
+                await sockets.leave()
             nursery.cancel_scope.cancel()
 
     # ------------------------------------------------------------------------------------------ events

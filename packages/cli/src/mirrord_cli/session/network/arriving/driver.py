@@ -17,6 +17,7 @@ from mirrord_cli.session.log import Log
 from mirrord_cli.session.network.actions import LeavePort, WantPort
 from mirrord_cli.session.network.incoming import TAKEN, Incoming, Met, Place
 from mirrord_cli.session.network.kernel.driver import LISTEN, TIME_WAIT, Kernel
+from mirrord_cli.session.network.tails.driver import Tails
 from mirrord_cli.session.settings import IncomingMode, IncomingRules
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, Subscription
 from mirrord_protocol.connections import Connection
@@ -66,6 +67,7 @@ class Arrivals:
         nursery: trio.Nursery,
         most: int,
         log: Log,
+        tails: Tails,
     ) -> None:
         self._client = client
         self._rules = rules
@@ -73,6 +75,7 @@ class Arrivals:
         self._tell = tell
         self._kernel = kernel
         self._nursery = nursery
+        self._tails = tails
         self._most = most
         self._log = log
         self._count = 0
@@ -85,8 +88,10 @@ class Arrivals:
         self._closed = False
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Take no more connections: what comes from now on is the target's."""
         self._closed = True
+        while self._subscriptions:
+            self._subscriptions.popitem()[1].close()
 
     # ------------------------------------------------------------------------------------------ subscriptions
 
@@ -186,7 +191,8 @@ class Arrivals:
             connection.reset()
             raise
         else:
-            await relay(end, connection)
+            with self._tails:
+                await relay(end, connection)
             if met is not None:
                 self._part(met, place.to)
 

@@ -20,6 +20,7 @@ from mirrord_cli.session.network.doors.driver import Door
 from mirrord_cli.session.network.gates.driver import Gate, Gates
 from mirrord_cli.session.network.kernel.driver import Kernel
 from mirrord_cli.session.network.outgoing import DOWN, FULL, PENDING, Outgoing
+from mirrord_cli.session.network.tails.driver import Tails
 from mirrord_cli.session.questions import MEANINGS
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError
 from mirrord_protocol.connections import Connection
@@ -80,6 +81,7 @@ class Dialer:
         kernel: Kernel,
         user: int,
         nursery: trio.Nursery,
+        tails: Tails,
     ) -> None:
         self._client = client
         self._outgoing = outgoing
@@ -88,6 +90,7 @@ class Dialer:
         self._kernel = kernel
         self._user = user
         self._nursery = nursery
+        self._tails = tails
         self._gates = Gates(kernel)
         self._ahead: dict[int, _Ahead] = {}
         self._room = trio.CapacityLimiter(max(client.welcome.requests - FOR_OTHERS, 1))
@@ -238,5 +241,6 @@ class Dialer:
 
     async def _carry(self, number: int, end: socket.socket, connection: Connection) -> None:
         self._tell(self._outgoing.joined, number)
-        await relay(trio.socket.from_stdlib_socket(end), connection)
+        with self._tails:
+            await relay(trio.socket.from_stdlib_socket(end), connection)
         self._tell(self._outgoing.ended, number)

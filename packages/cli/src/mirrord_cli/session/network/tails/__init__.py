@@ -1,0 +1,1 @@
+"""The last bytes of connections whose programs have ended."""
