@@ -74,7 +74,7 @@ class Sockets:
         self._dialer = Dialer(client, network.outgoing, self._tell, links, self._kernel, user, nursery, self._tails)
         self._carrier = Carrier(client, network.datagrams, network.near, self._tell, self._kernel, nursery, share)
         self._arrivals = Arrivals(
-            client, rules, network.incoming, self._tell, self._kernel, nursery, share, log, self._tails
+            client, rules, network.incoming, self._tell, self._kernel, user, nursery, share, log, self._tails
         )
 
     async def leave(self) -> None:

@@ -103,6 +103,10 @@ class Incoming:
         """Whether there are listeners whose end would have to be seen."""
         return bool(self._listeners)
 
+    def follows(self, inode: int) -> bool:
+        """Whether a socket is a listener of a program of this session, whatever user it has."""
+        return inode in self._listeners
+
     def listens_on(self, port: int) -> bool:
         """Whether a program of this session listens on a port of this machine."""
         return any(listener.address.port == port for listener in self._listeners.values())

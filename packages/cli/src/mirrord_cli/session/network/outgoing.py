@@ -9,6 +9,7 @@ A connect goes through these states; one that waits is answered once, in `reache
 | | `abandoned` (its channel, or its socket, is closed) | forgotten |
 | reached (the target is connected, the program not yet) | `joined` | carried |
 | | `ended` (it didn't come) | forgotten |
+| | `unreached` (no descriptor is left) | failed |
 | carried (bytes go both ways, past this machine) | `ended` | ended |
 | failed, ended | newer ones, when there are too many | forgotten |
 
@@ -177,9 +178,9 @@ class Outgoing:
             self._answer(connect, door)
 
     def unreached(self, number: int, errno: str) -> None:
-        """Note why the target can't be reached, or that it takes too long."""
+        """Note why the target can't be reached, that it takes too long, or that nothing is left here to connect with."""
         connect = self._connects.get(number)
-        if connect is None or connect.state is not State.DIALED:
+        if connect is None or connect.state not in {State.DIALED, State.REACHED}:
             return
         self._undecided -= 1
         connect.state, connect.errno = State.FAILED, errno

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,53 @@ def test_nobody_listens_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert client.connection.failure.errno == "ECONNREFUSED"
         await until(lambda: not program.agent.subscriptions)
         assert program.bits.relayed == program.bits.own == set()
+
+    play(tmp_path, block)
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    """What is made in this block is another user's."""
+    if os.geteuid():
+        pytest.skip("only root can be somebody else")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_another_users_listener_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port is anyone's from the moment on at which its program has closed it; nobody has looked yet."""
+    monkeypatch.setattr(module, "LOOK", 60)
+
+    async def block(program: Program) -> None:
+        with listener() as server:
+            port = own(server).port
+            await program.listen(server)
+        with another_user():
+            stranger = socket.create_server(("127.0.0.1", port))
+        with stranger:
+            client = Client(program.agent.arrive(port))
+            await until(lambda: client.connection.over)
+            assert client.connection.failure is not None
+            assert client.connection.failure.errno == "ECONNREFUSED"
+            stranger.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                stranger.accept()
+
+    play(tmp_path, block)
+
+
+def test_a_program_may_be_another_users(tmp_path: Path) -> None:
+    """As servers are that give up root's rights before they listen."""
+
+    async def block(program: Program) -> None:
+        with another_user():
+            server = socket.create_server(("127.0.0.1", 0))
+        with server:
+            await program.listen(server)
+            await serve_one(program, server, Client(program.agent.arrive(own(server).port)))
 
     play(tmp_path, block)
 

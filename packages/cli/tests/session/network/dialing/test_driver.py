@@ -14,9 +14,10 @@ import pytest
 import trio
 
 from mirrord_cli.session.network.dialing import driver as module
+from mirrord_cli.session.network.gates.driver import Gate
 from mirrord_cli.session.settings import NetworkRules
 from mirrord_protocol.layer_values import LayerOperation, LayerSocket
-from mirrord_protocol.network_values import UnixAddress
+from mirrord_protocol.network_values import Address, UnixAddress
 from session_agent import LOCAL, Program, address_of, descriptors, inode, listener, program, until
 from session_layer import begin
 from session_network import at, fate, packed
@@ -261,6 +262,22 @@ def test_a_descriptor_for_each_connection(tmp_path: Path) -> None:
         assert len(descriptors()) <= before + 4 * 100 + 2
         for end in [*ends, *others]:
             end.close()
+
+    play(tmp_path, block)
+
+
+def test_no_descriptor_is_left_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def let_in(_: Gate, own: Address) -> None:
+        """As where the kernel gives no socket."""
+
+    monkeypatch.setattr(Gate, "let_in", let_in)
+
+    async def block(program: Program, server: socket.socket) -> None:
+        with stream(blocking=False) as end:
+            assert await program.connect(end, TO) == "EINPROGRESS"
+            await trio.lowlevel.wait_writable(end)
+            assert end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+            assert await program.outcome(end) == "EMFILE"
 
     play(tmp_path, block)
 

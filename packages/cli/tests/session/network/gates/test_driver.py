@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import select
 import socket
+from contextlib import suppress
 
 import pytest
 import trio
 
 from mirrord_cli.session.network.gates import driver as module
-from mirrord_cli.session.network.gates.driver import Gate, Gates
+from mirrord_cli.session.network.gates.driver import Gate, Gates, Spare
 from mirrord_cli.session.network.kernel.driver import Kernel
 from session_agent import descriptors, inode, own
 
@@ -101,6 +104,39 @@ def test_one_that_can_be_heard(ipv6: bool) -> None:
     trio.run(run)
 
 
+def test_one_is_refused_without_descriptors() -> None:
+    before = descriptors()
+
+    async def run() -> None:
+        kernel = Kernel()
+        gates = Gates(kernel)
+        gate = gates.enter(ipv6=False)
+        knocking = [Knocking(gate, ipv6=False) for _ in range(2)]
+        names = [own(each.end) for each in knocking]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        taken: list[int] = []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(name.partition(":")[0]) for name in before) + 64, hard))
+        try:
+            with suppress(OSError):
+                while True:
+                    taken.append(os.dup(0))
+            assert await gate.let_in(names[0]) is None
+            for name in names:
+                gate.refuse(name)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for each in taken:
+                os.close(each)
+        for one in knocking:
+            assert one.told() & ERROR
+            one.close()
+        gates.close()
+        kernel.close()
+
+    trio.run(run)
+    assert descriptors() == before
+
+
 def test_one_that_is_gone() -> None:
     async def run() -> None:
         kernel = Kernel()
@@ -151,6 +187,8 @@ def test_no_descriptors_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left of a gate that could be made by half."""
     before = descriptors()
     monkeypatch.setattr(module, "FARTHEST", 256)
+    spare = Spare()
     with pytest.raises(OSError, match="Invalid argument"):
-        Gate(socket.AF_INET)
+        Gate(socket.AF_INET, spare)
+    spare.close()
     assert descriptors() == before

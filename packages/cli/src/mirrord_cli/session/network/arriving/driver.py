@@ -52,6 +52,7 @@ class Arrivals:
         incoming: What is told of them.
         tell: How.
         kernel: Says which listeners and sockets there are.
+        user: The session's.
         nursery: Runs the tasks.
         most: So many connections there may be at once.
         log: Where it is logged that a port is lost.
@@ -64,6 +65,7 @@ class Arrivals:
         incoming: Incoming,
         tell: Tell,
         kernel: Kernel,
+        user: int,
         nursery: trio.Nursery,
         most: int,
         log: Log,
@@ -74,6 +76,7 @@ class Arrivals:
         self._incoming = incoming
         self._tell = tell
         self._kernel = kernel
+        self._user = user
         self._nursery = nursery
         self._tails = tails
         self._most = most
@@ -155,13 +158,18 @@ class Arrivals:
             peer, local = connection.peer, connection.local
             assert isinstance(peer, Address) and isinstance(local, Address)
             place = self._incoming.place(port, peer)
-            if place is None:
+            if place is None or self._is_a_strangers(place.to):
                 connection.reset(REFUSED)
                 return
             truth = (Address(local.host, place.port, local.scope), peer) if place.tells else None
             await self._bring(place, connection, truth)
         finally:
             self._count -= 1
+
+    def _is_a_strangers(self, to: Address) -> bool:
+        """Whether another user listens there now: a program may have closed its listener, and its port is anyone's."""
+        found = self._kernel.stream(to, Address(bytes(len(to.host)), 0))
+        return found is not None and found.user != self._user and not self._incoming.follows(found.inode)
 
     async def _bring(self, place: Place, connection: Connection, truth: tuple[Address, Address] | None) -> None:
         ipv6, met = len(place.to.host) == 16, None

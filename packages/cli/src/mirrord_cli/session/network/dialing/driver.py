@@ -19,7 +19,7 @@ from mirrord_cli.session.network.actions import Dial, Family, Join
 from mirrord_cli.session.network.doors.driver import Door
 from mirrord_cli.session.network.gates.driver import Gate, Gates
 from mirrord_cli.session.network.kernel.driver import Kernel
-from mirrord_cli.session.network.outgoing import DOWN, PENDING, Outgoing
+from mirrord_cli.session.network.outgoing import DOWN, FULL, PENDING, Outgoing
 from mirrord_cli.session.network.tails.driver import Tails
 from mirrord_cli.session.questions import MEANINGS
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError
@@ -214,7 +214,10 @@ class Dialer:
         ahead.opening = True
         if self._gates.waits(ahead.gate, ahead.own, ahead.dial.inode):
             if connection is not None:
-                return await ahead.gate.let_in(ahead.own)
+                end = await ahead.gate.let_in(ahead.own)
+                if end is not None:
+                    return end
+                self._tell(self._outgoing.unreached, ahead.dial.connect, FULL)  # or its program is gone
             ahead.gate.refuse(ahead.own)
         return None
 

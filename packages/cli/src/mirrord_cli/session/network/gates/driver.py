@@ -13,8 +13,11 @@ A gate serves many connects, since addresses tell them apart, and is closed when
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import trio
@@ -37,11 +40,45 @@ CONNECTED: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
 """States of a socket whose other end has accepted the connection; the program may have ended its direction by now."""
 
 
+class Spare:
+    """A descriptor that is kept for refusals: where none is left, a program would wait for a time limit of its own."""
+
+    def __init__(self) -> None:
+        self._kept: int | None = None
+        self._over = False
+        self._keep()
+
+    def close(self) -> None:
+        """Keep none any more."""
+        self._over = True
+        self._give_up()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Have one descriptor more until the block ends, which must not wait."""
+        self._give_up()
+        try:
+            yield
+        finally:
+            self._keep()
+
+    def _keep(self) -> None:
+        if not self._over:
+            with suppress(OSError):  # then there will be one another time
+                self._kept = os.open("/", os.O_PATH | os.O_CLOEXEC)
+
+    def _give_up(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            os.close(kept)
+
+
 class Gate:
     """One deaf listener."""
 
-    def __init__(self, family: socket.AddressFamily) -> None:
+    def __init__(self, family: socket.AddressFamily, spare: Spare) -> None:
         self._family = family
+        self._spare = spare
         self._listener = _socket(family)
         self.uses = 0
         """Connects so far."""
@@ -82,10 +119,11 @@ class Gate:
 
     def refuse(self, own: Address) -> None:
         """Reset the program's socket at `own`; nothing if it is gone."""
-        for deaf in (True, False):
-            end = self._knock_back(own, deaf=deaf)
-            if end is not None:
-                end.close()
+        with self._spare.lent():
+            for deaf in (True, False):
+                end = self._knock_back(own, deaf=deaf)
+                if end is not None:
+                    end.close()
 
     def _knock_back(self, own: Address, *, deaf: bool = False) -> socket.socket | None:
         try:
@@ -118,9 +156,11 @@ class Gates:
         self._kernel = kernel
         self._open: dict[socket.AddressFamily, Gate] = {}
         self._closing: set[Gate] = set()
+        self._spare = Spare()
 
     def close(self) -> None:
         """Close all."""
+        self._spare.close()
         for gate in [*self._open.values(), *self._closing]:
             gate.close()
         self._open.clear()
@@ -131,7 +171,7 @@ class Gates:
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
         gate = self._open.get(family)
         if gate is None:
-            gate = self._open[family] = Gate(family)
+            gate = self._open[family] = Gate(family, self._spare)
         gate.uses += 1
         gate.waiting += 1
         if gate.uses >= USES:
