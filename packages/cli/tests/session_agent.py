@@ -90,8 +90,9 @@ class Agent:
                 self.subscriptions[request.port] = reply
                 try:
                     await trio.sleep_forever()
-                finally:
-                    del self.subscriptions[request.port]
+                finally:  # another of the same port may have begun meanwhile
+                    if self.subscriptions.get(request.port) is reply:
+                        del self.subscriptions[request.port]
 
     async def _connect(self, to: Address | UnixAddress, reply: Reply) -> None:
         if isinstance(to, Address) and (held := self.held.get(to)) is not None:

@@ -52,6 +52,8 @@ class NetworkService:
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self.subscribed: list[Reply] = []
+        self.log: list[str] = []
+        """When subscriptions began and ended."""
         self.connected: list[Connection] = []
 
     async def welcome(self, hello: Hello) -> Welcome:
@@ -64,10 +66,14 @@ class NetworkService:
         match request:
             case Connect(to):
                 await self._connect(to, reply)
-            case Subscribe():
+            case Subscribe(port=port):
+                self.log.append(f"begin {port}")
                 reply.answer(Subscribed())
                 self.subscribed.append(reply)
-                await trio.sleep_forever()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self.log.append(f"end {port}")
             case Datagrams():
                 await self._datagrams(reply)
             case Resolve(name):
@@ -188,3 +194,9 @@ async def program(client: Client, nursery: trio.Nursery, to: Address | UnixAddre
 async def receive_all(stream: trio.SocketStream) -> bytes:
     """Everything up to the end."""
     return b"".join([bytes(data) async for data in stream])
+
+
+async def stolen(service: NetworkService, accepted: Accepted) -> tuple[Connection, Connection]:
+    """Let a connection come; return the session's and the agent's end."""
+    there = service.subscribed[0].incoming(loopback(5), loopback(80))
+    return await accepted.take(), there

@@ -11,14 +11,14 @@ import trio
 import trio.testing
 
 from mirrord_protocol.client import ConnectionLost, RemoteError
-from mirrord_protocol.connections import RESET, Connection, own
+from mirrord_protocol.connections import Connection, own
 from mirrord_protocol.failure import LocalProtocolError
 from mirrord_protocol.lanes import QUEUE
 from mirrord_protocol.network_values import NOWHERE, Address, NameOutcome, Resolved, SubscribeMode
 from mirrord_protocol.server import Reply
 from mirrord_protocol.values import Failure, FailureKind, Hello, Request, Welcome
 from mirrord_protocol.windows import FIRST
-from protocol_network import Accepted, NetworkService, address, listen, loopback, network
+from protocol_network import Accepted, NetworkService, address, listen, loopback, network, stolen
 from protocol_samples import ADDRESS, ADDRESS6, FAILURE, TARGET
 from protocol_service import connected, socket_streams
 
@@ -54,12 +54,6 @@ class Collected:
         while len(self.data) < size and not self._connection.over:
             self._changed = trio.Event()
             await self._changed.wait()
-
-
-async def stolen(service: NetworkService, accepted: Accepted) -> tuple[Connection, Connection]:
-    """Let a connection come; return the session's and the agent's end."""
-    there = service.subscribed[0].incoming(loopback(5), loopback(80))
-    return await accepted.take(), there
 
 
 def test_both_ends_of_a_stolen_connection() -> None:
@@ -173,52 +167,6 @@ def test_a_mirrored_connection_takes_and_drops() -> None:
             there.send(b"x", end=True)
             await here.wait_over()
             assert here.failure is None
-
-    trio.run(run)
-
-
-def test_a_closed_subscription_brings_nothing_more() -> None:
-    async def run() -> None:
-        async with network() as (client, service, _):
-            accepted = Accepted()
-            subscription = await client.subscribe(80, SubscribeMode.STEAL, accepted)
-            here, there = await stolen(service, accepted)
-            crossing = service.subscribed[0].incoming(loopback(6), loopback(80))
-            subscription.close()
-            subscription.close()
-            await subscription.wait_over()
-            await crossing.wait_over()
-            assert (crossing.failure is not None, subscription.failure) == (True, None)
-            late = service.subscribed[0].incoming(loopback(7), loopback(80))
-            assert (late.over, late.failure, late.room()) == (True, RESET, 0)
-            here.send(b"lives on")
-            await Collected(there).until(8)
-
-    trio.run(run)
-
-
-def test_all_who_wait_for_a_subscriptions_end_are_told() -> None:
-    async def run() -> None:
-        async with network() as (client, service, _):
-            subscription = await client.subscribe(80, SubscribeMode.STEAL, Accepted())
-            async with trio.open_nursery() as waiters:
-                for _ in range(3):
-                    waiters.start_soon(subscription.wait_over)
-                await trio.testing.wait_all_tasks_blocked()
-                service.subscribed[0].fail(FAILURE)
-            assert subscription.failure == FAILURE
-
-    trio.run(run)
-
-
-def test_a_subscription_that_the_agent_ends() -> None:
-    async def run() -> None:
-        async with network() as (client, service, _):
-            subscription = await client.subscribe(80, SubscribeMode.STEAL, Accepted())
-            service.subscribed[0].fail(FAILURE)
-            await subscription.wait_over()
-            assert subscription.failure == FAILURE
-            subscription.close()
 
     trio.run(run)
 

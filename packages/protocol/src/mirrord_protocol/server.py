@@ -17,7 +17,7 @@ from mirrord_protocol.agent_end import AgentEnd
 from mirrord_protocol.connections import Carrier, Connection, DatagramStream
 from mirrord_protocol.driver import FLUSH, RECEIVE, Driver
 from mirrord_protocol.failure import LocalProtocolError, RemoteError, failure_of
-from mirrord_protocol.network_values import NOWHERE, Address, UnixAddress
+from mirrord_protocol.network_values import NOWHERE, Address, Subscribe, UnixAddress
 from mirrord_protocol.values import (
     MAJOR,
     MINOR,
@@ -118,7 +118,8 @@ class Service(Protocol):
 
         It must have answered when it returns; a stream that it didn't end is ended then. It is cancelled if the
         session closes the id. Requests that name the same handle run one after the other, the first of them when
-        `open` was answered. An OSError becomes the failure that it is; any other exception ends the connection.
+        `open` was answered; a `Subscribe` begins when all subscriptions closed before have ended. An OSError becomes
+        the failure that it is; any other exception ends the connection.
         """
 
     def closed(self, request_id: int) -> None:
@@ -160,7 +161,8 @@ def check(hello: Hello, token_digest: bytes) -> Failure | None:
 class _Task:
     """A request under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, subscribes: bool) -> None:
+        self.subscribes = subscribes
         self.scope = trio.CancelScope()
         self.done = trio.Event()
         self.answered = trio.Event()
@@ -178,6 +180,7 @@ class _Server:
         self._tasks: dict[int, _Task] = {}
         self._kept: set[int] = set()  # ids for which `closed` must be called
         self._last: dict[int, trio.Event] = {}  # of each handle: when the next request naming it may begin
+        self._given_up: set[trio.Event] = set()  # of subscriptions that were closed: when they have ended
 
     async def run(self, token_digest: bytes) -> Failure:
         greeted = await self._greet()
@@ -260,14 +263,18 @@ class _Server:
             case Closed(id_):
                 if task := self._tasks.get(id_):
                     task.scope.cancel()
+                    if task.subscribes:
+                        self._given_up.add(task.done)
                 self.look_after(id_)
 
     def _start(self, id_: int, request: Request) -> None:
         assert self._nursery
-        task = self._tasks[id_] = _Task()
-        before = None
-        if isinstance(request, Read):
-            before = self._last.get(request.handle)
+        task = self._tasks[id_] = _Task(subscribes=isinstance(request, Subscribe))
+        before: tuple[trio.Event, ...] = ()
+        if task.subscribes:  # a port that was given up just now can be had again
+            before = tuple(self._given_up)
+        elif isinstance(request, Read):
+            before = (self._last[request.handle],) if request.handle in self._last else ()
             self._last[request.handle] = task.done
         elif isinstance(request, Open):
             self._last[id_] = task.answered
@@ -275,11 +282,11 @@ class _Server:
             self._kept.add(id_)
         self._nursery.start_soon(self._carry_out, id_, request, task, before)
 
-    async def _carry_out(self, id_: int, request: Request, task: _Task, before: trio.Event | None) -> None:
+    async def _carry_out(self, id_: int, request: Request, task: _Task, before: tuple[trio.Event, ...]) -> None:
         reply = Reply(self, id_)
         with task.scope:
-            if before is not None:
-                await before.wait()
+            for event in before:
+                await event.wait()
             try:
                 await self._service.handle(id_, request, reply)
                 self.connection.finish(id_)
@@ -294,6 +301,7 @@ class _Server:
         del self._tasks[id_]
         task.answered.set()
         task.done.set()
+        self._given_up.discard(task.done)
         if isinstance(request, Read) and self._last.get(request.handle) is task.done:
             del self._last[request.handle]
         self.look_after(id_)
