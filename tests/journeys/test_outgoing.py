@@ -292,3 +292,21 @@ def test_five_thousand_connections(runner: Runner, around: Around) -> None:
     done = runner.exec(around.target, PYTHON, str(PROGRAMS / "many.py"), "5000", PEER, "7", timeout=110)
 
     assert (done.stderr, done.stdout) == ("", "5000 open, 5000 right\n")
+
+
+CONNECTED_ANEW = """
+import ctypes, socket
+with socket.socket() as other:
+    other.bind(("", 0))
+    own = other.getsockname()
+with socket.socket() as sock:
+    sock.bind(own)  # a port that was asked for stays
+    for port in 7, 25:
+        sock.connect((%r, port))
+        print(*sock.getpeername())
+        assert ctypes.CDLL(None).connect(sock.fileno(), bytes(16), 16) == 0
+"""
+
+
+def test_a_socket_is_connected_anew_from_the_same_port(runner: Runner, around: Around) -> None:
+    assert same(runner, around, PYTHON, "-c", CONNECTED_ANEW % PEER) == [f"{PEER} 7", f"{PEER} 25"]

@@ -61,3 +61,18 @@ void known_remember(const struct known_key *key, const struct known *known)
 	place->known = *known;
 	__atomic_store_n(&place->sequence, before + 2 ? before + 2 : 2, __ATOMIC_RELEASE);
 }
+
+void known_forget(const struct known_key *key)
+{
+	struct entry *set = set_of(key);
+	for (struct entry *entry = set; entry < set + WAYS; entry++) {
+		uint32_t before = __atomic_load_n(&entry->sequence, __ATOMIC_ACQUIRE);
+		if (before == 0 || before & 1 || !same(&entry->key, key) ||
+		    !__atomic_compare_exchange_n(&entry->sequence, &before, before + 1, false, __ATOMIC_ACQUIRE,
+		                                 __ATOMIC_RELAXED))
+			continue;
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+		entry->key.kind = 0; /* nobody's */
+		__atomic_store_n(&entry->sequence, before + 2 ? before + 2 : 2, __ATOMIC_RELEASE);
+	}
+}

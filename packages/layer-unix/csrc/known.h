@@ -25,6 +25,8 @@ struct known {
 };
 
 bool known_recall(const struct known_key *key, struct known *known);
+/* For a socket that is connected anew, between the same ports, to somebody else. */
+void known_forget(const struct known_key *key);
 void known_remember(const struct known_key *key, const struct known *known);
 
 #endif

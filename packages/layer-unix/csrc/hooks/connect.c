@@ -6,6 +6,7 @@
  * open), or the program's is reset without ever having been connected. What is left to say is the target's errno.
  */
 #include "hook.h"
+#include "known.h"
 #include "network.h"
 
 #include <netinet/tcp.h>
@@ -59,8 +60,11 @@ static int connect_held(const struct socket_facts *socket, const struct wire_add
 	long result = blocking ? begin(socket->descriptor, &name, length) : sys_connect(socket->descriptor, &name, length);
 	if (result != -EINPROGRESS)
 		return result < 0 ? begun(socket, (int)-result) : (int)settled(result);
-	if (socket_own(socket->descriptor, &own))
+	if (socket_own(socket->descriptor, &own)) {
+		struct known_key key = {.inode = socket->inode, .kind = KNOWN_ENDS, .port = own.port, .peer = *to};
+		known_forget(&key);
 		network_tell(WIRE_LAYER_OPERATION_CONNECTING, socket, &own, sizeof own);
+	}
 	if (!blocking)
 		return fail(EINPROGRESS);
 	int error = errno;
