@@ -69,7 +69,7 @@ T = TypeVar("T")
 
 
 def load_names() -> None:
-    """Load all that finds names: when the first is wanted, or before our rights change and may not suffice to read it."""
+    """Load all that finds names: behind the welcome, or before our rights change and may not suffice to read it."""
     from mirrord_agent.names.driver import load
 
     load()
@@ -90,6 +90,7 @@ async def run(
             service = AgentService(target, log, Incoming(nursery, log, owner) if target.rules is None else None)
             stack.callback(service.close)  # when all connections have ended: their resets need its rules
             nursery.start_soon(service.pass_on_changes)
+            nursery.start_soon(service.load_names)
             failure = await serve(stream, token_digest=token_digest, service=service, until=service.wait_target_ended)
             await service.leave()
             nursery.cancel_scope.cancel()
@@ -132,6 +133,7 @@ class AgentService:
         self._lacking = lacking(target, incoming)
         self._sockets = Sockets(marked=target.rules is None)
         self._names: Names | None = None
+        self._welcomed = trio.Event()
         self._outgoing = Outgoing(paths, self._workers, self._sockets)
 
     async def welcome(self, hello: Hello) -> Welcome:
@@ -143,14 +145,10 @@ class AgentService:
             data = await self._workers.run(lambda: target_driver.environment(self._target))
             variables = env.select(env.parse(data), hello.include, hello.exclude)
         target = self._target
+        self._welcomed.set()
         return Welcome(
             target=Target(
-                pid=target.pid,
-                uid=target.user_id,
-                gid=target.group_id,
-                name=target.name,
-                hostname=target.hostname,
-                working_directory=target.working_directory,
+                target.pid, target.user_id, target.group_id, target.name, target.hostname, target.working_directory
             ),
             environment=variables,
             capabilities=ALL_CAPABILITIES & ~sum(self._lacking),
@@ -175,6 +173,11 @@ class AgentService:
         await trio.lowlevel.wait_readable(self._target.death)
         self._log("info", "the target has ended")
         return TARGET_ENDED
+
+    async def load_names(self) -> None:
+        """Load what finds names while the session's program starts, so that its first name needn't wait for that."""
+        await self._welcomed.wait()
+        await self._workers.run(load_names)
 
     async def pass_on_changes(self) -> None:
         """Tell the session of watched listings that have changed."""
@@ -237,7 +240,7 @@ class AgentService:
                 await self._incoming.serve(request, reply)
 
     async def _find_names(self) -> Names:
-        """Return what finds names, loaded with the first one: many sessions want none."""
+        """Return what finds names."""
         if self._names is None:
             await self._workers.run(load_names)
             from mirrord_agent.names.driver import Names
