@@ -96,6 +96,8 @@ def datagram(random_):
             check("datagram", sock.recv(100), b"first datagram")
         except TimeoutError:
             raise Lost from None
+        except ConnectionRefusedError:  # the kernel's word for a socket that was connected before the session went
+            raise OSError(errno.ENETDOWN, "the session is gone") from None
 
 
 def serve(server):

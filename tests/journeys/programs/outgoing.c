@@ -125,15 +125,16 @@ int main(void) {
         {.msg_hdr = {.msg_name = &second, .msg_namelen = sizeof second, .msg_iov = words + 1, .msg_iovlen = 1}},
     };
     say("sendmmsg", sendmmsg(sock, messages, 2, 0));
-    for (int i = 0; i < 2; i++) {
+    long got[2];
+    for (int i = 0; i < 2; i++) { /* in any order: they come from two hosts */
         socklen_t size = sizeof from[i];
-        long got = recvfrom(sock, room[i], sizeof room[i], 0, (struct sockaddr *)&from[i], &size);
-        say("recvfrom", got);
+        got[i] = recvfrom(sock, room[i], sizeof room[i], 0, (struct sockaddr *)&from[i], &size);
     }
     int order = from[0].sin_addr.s_addr != first.sin_addr.s_addr;
     for (int i = 0; i < 2; i++) {
         char text[64];
         struct sockaddr_in *whom = &from[i ^ order];
+        say("recvfrom", got[i ^ order]);
         printf("from %s %d: %.9s\n", inet_ntop(AF_INET, &whom->sin_addr, text, sizeof text), ntohs(whom->sin_port),
                room[i ^ order]);
     }
