@@ -15,7 +15,7 @@ import trio
 
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.network.actions import LeavePort, WantPort
-from mirrord_cli.session.network.incoming import TAKEN, Incoming, Met, Place
+from mirrord_cli.session.network.incoming import Incoming, Met, Place
 from mirrord_cli.session.network.kernel.driver import LISTEN, TIME_WAIT, Kernel
 from mirrord_cli.session.network.tails.driver import Tails
 from mirrord_cli.session.settings import IncomingMode, IncomingRules
@@ -32,9 +32,6 @@ SWEEP: Final = 1.0
 """Seconds between two looks whether accepted sockets are closed whose connection is over."""
 PATIENCE: Final = 60.0
 """Seconds for a program that has too many connections already to take one more."""
-AGAIN: Final = 0.1
-TIMES: Final = 20
-"""How often a port is asked for that this session has just left: the agent may not be done with that."""
 MOST_OVER: Final = 4096
 """Connections that are over, and whose program's socket may not be closed."""
 REFUSED: Final = Failure(FailureKind.SYSTEM, "ECONNREFUSED")
@@ -83,7 +80,6 @@ class Arrivals:
         self._log = log
         self._count = 0
         self._subscriptions: dict[int, Subscription] = {}
-        self._left: dict[int, float] = {}
         self._watching = False
         self._over: OrderedDict[Met, Address] = OrderedDict()
         """With the address that the listener has."""
@@ -105,20 +101,10 @@ class Arrivals:
     def leave(self, action: LeavePort) -> None:
         """End a subscription."""
         if (subscription := self._subscriptions.pop(action.port, None)) is not None:
-            self._left[action.port] = trio.current_time()
             subscription.close()
 
     async def _subscribe(self, port: int) -> None:
         outcome = await self._ask(port)
-        for _ in range(TIMES):
-            left = self._left.get(port)
-            if not isinstance(outcome, Failure) or outcome.errno != TAKEN or left is None:
-                break
-            if trio.current_time() - left > AGAIN * TIMES:
-                break
-            await trio.sleep(AGAIN)
-            outcome = await self._ask(port)
-        self._left.pop(port, None)
         if isinstance(outcome, Failure):
             self._tell(self._incoming.not_subscribed, port, outcome)
             return
