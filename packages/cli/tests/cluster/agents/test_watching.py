@@ -67,7 +67,7 @@ def test_the_way_of_a_job() -> None:
 def test_the_way_of_an_ephemeral_container() -> None:
     watching = ephemeral()
     assert watching.state == Waiting("waiting for the node to take the agent")
-    web = {"name": "web-5d8", "ephemeral": True, "container": NAME}
+    web: Any = {"name": "web-5d8", "ephemeral": True, "container": NAME}
 
     assert watching.see_pod("ADDED", pod(**web)) == Waiting(f"starting the agent on node {NODE}")
     # Another agent's container, of a session before.
