@@ -41,7 +41,7 @@ def test_nothing_asked_for_shows_help_as_a_mistake(capsys: pytest.CaptureFixture
     ("arguments", "said"),
     [
         (["exec", "--no-telemetry", "--", "x"], "The option --no-telemetry is not supported yet"),
-        (["exec", "-n", "x"], "The option -n is not supported yet"),
+        (["exec", "-k", "x"], "The option -k is not supported yet"),
         (["exec", "--targt", "x"], "No such option.*--targt"),
         (["exec"], "Missing argument 'PROGRAM'"),
         (["exec", "--fs-mode"], "requires an argument"),

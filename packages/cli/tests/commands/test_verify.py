@@ -95,7 +95,7 @@ def test_the_resolved_configuration_is_one_too(folder: Path, capsys: pytest.Capt
     text = '{"target": "process/1", "skip_processes": "a", "feature": {"env": false, "fs": {"local": "(?<x>a)"}}}'
     found = verdict(capsys, text, "--resolved")["resolved_config"]
 
-    assert found["target"] == {"path": "process/1"}
+    assert found["target"] == {"path": "process/1", "namespace": None}
     assert found["feature"]["env"]["exclude"] == ["*"]
     assert verdict(capsys, json.dumps(found), "--resolved")["resolved_config"] == found
 
