@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from mirrord_cli.cluster.objects import Json
+from mirrord_cli.cluster.targets.asking import Answer, Ask, Refusal, Rounds
 
+T = TypeVar("T")
 ID = "ab" * 32
 
 
@@ -66,3 +68,34 @@ def workload(name: str = "web", owner: Json | None = None, /, labels: Json | Non
 def several(*objects: Json) -> Json:
     """A list, as one answer."""
     return {"kind": "List", "metadata": {}, "items": list(objects)}
+
+
+class Cluster:
+    """What there is, by path (with `?labelSelector` where a test cares), and what was asked, round by round."""
+
+    def __init__(self, objects: dict[str, Answer]) -> None:
+        self.objects = objects
+        self.rounds: list[list[str]] = []
+
+    def answer(self, asked: tuple[Ask, ...]) -> tuple[Answer, ...]:
+        """Answer a round."""
+        self.rounds.append([self._name(ask) for ask in asked])
+        return tuple(self._answer(ask) for ask in asked)
+
+    def play(self, rounds: Rounds[T]) -> T:
+        """Answer all rounds; what comes of them."""
+        try:
+            asked = next(rounds)
+            while True:
+                asked = rounds.send(self.answer(asked))
+        except StopIteration as done:
+            found: T = done.value
+            return found
+
+    def _name(self, ask: Ask) -> str:
+        labels = dict(ask.query).get("labelSelector")
+        return f"{ask.path}?{labels}" if labels else ask.path
+
+    def _answer(self, ask: Ask) -> Answer:
+        missing = Refusal(404, f"{ask.path.rpartition('/')[2]} not found")
+        return self.objects.get(self._name(ask), self.objects.get(ask.path, missing))
