@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
+from mirrord_cli.config.agent import compatible_kinds
 from mirrord_cli.config.driver import examine
+from mirrord_cli.config.target import target_object
 from mirrord_cli.errors import MirrordError
 
 EPILOG = """\b
 The answer is one line of JSON, and the exit code is 0 for mistakes too:
-  {"type": "Success", "config": {"path": ..., "namespace": null},
-   "warnings": [], "compatible_target_types": ["process"]}
+  {"type": "Success", "config": {"path": ..., "namespace": ...},
+   "warnings": [], "compatible_target_types": ["targetless", "pod", ...]}
   {"type": "Fail", "errors": ["..."]}
 """
 
@@ -62,9 +64,12 @@ def _verdict(path: str, *, ide: bool, resolved: bool) -> dict[str, Any]:
         warnings.append("No target is named: give one with `mirrord exec --target`.")
     verdict: dict[str, Any] = {
         "type": "Success",
-        "config": {"path": None if found.target is None else {"process": found.target}, "namespace": None},
+        "config": {
+            "path": None if found.target is None else target_object(found.target),
+            "namespace": found.config.target.namespace,
+        },
         "warnings": warnings,
-        "compatible_target_types": ["process"],
+        "compatible_target_types": compatible_kinds(found.config),
     }
     if resolved:
         from msgspec import to_builtins

@@ -9,7 +9,7 @@ from typing import Any
 
 from mirrord_cli.config.keys import Config
 from mirrord_cli.config.objects import IMAGE_PARTS, image_name, part_fault
-from mirrord_cli.config.target import TARGETLESS, ClusterTarget, target_name
+from mirrord_cli.config.target import LABEL, NAMED, TARGETLESS, ClusterTarget, target_name
 from mirrord_cli.config.values import Problem
 
 OF_A_POD = ("namespace", "tolerations", "resources", "labels", "annotations", "service_account", "priority_class",
@@ -70,6 +70,12 @@ def check_agent(values: Mapping[str, Any], target: Target) -> Iterator[Problem]:
     if least > most:
         text = f"startup_retry.min_ms is {least}, and startup_retry.max_ms, which can't be less, is {most}."
         yield Problem("startup_retry", text, "Raise the one, or lower the other.")
+
+
+def compatible_kinds(config: Config) -> list[str]:
+    """Return the kinds of targets that a configuration may be used with."""
+    bound = config.agent.mode == "ephemeral" or config.feature.network.incoming.mode == "steal"
+    return [kind for kind in (TARGETLESS, *NAMED, LABEL, "process") if kind != TARGETLESS or not bound]
 
 
 def agent_warnings(config: Config, target: Target, said: Collection[str]) -> Iterator[str]:

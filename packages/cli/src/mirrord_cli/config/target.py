@@ -103,6 +103,17 @@ def object_name(found: Mapping[str, Any]) -> str:
     return f"{OBJECT_KEYS[key]}/{name}" + (f"{CONTAINER}{container}" if container is not None else "")
 
 
+def target_object(target: int | ClusterTarget) -> dict[str, Any] | str:
+    """Return the object that object_name would take; `targetless` is a text in a file too."""
+    if isinstance(target, int):
+        return {"process": target}
+    if target.kind == TARGETLESS:
+        return TARGETLESS
+    key = next(key for key, kind in OBJECT_KEYS.items() if kind == target.kind)
+    name = dict(pair.split("=") for pair in target.name.split(",")) if target.kind == LABEL else target.name
+    return {key: name} | ({"container": target.container} if target.container else {})
+
+
 def _process(text: str, rest: str) -> int:
     if not rest:
         raise BadTarget(f"The target {text!r} names no process.")
