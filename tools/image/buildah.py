@@ -1,4 +1,7 @@
-"""Images made by buildah in a folder of its own: as root, without a daemon, without systemd."""
+"""Images made by buildah in a folder of its own: as root, without a daemon, without systemd.
+
+It keeps them by overlay mounts where the kernel allows, else as copies; STORAGE_DRIVER decides otherwise.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         need_root()
         need("buildah")
-        self._options = ["--root", str(folder / "storage"), "--runroot", str(folder / "run"), "--storage-driver", "vfs"]
+        self._options = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
 
     def buildah(self, command: str, *arguments: str) -> str:
         """Run a command of buildah."""
@@ -57,10 +60,10 @@ class Store:
             self.buildah("rm", container)
 
     def save(self, name: str, archive: Path, tag: str) -> None:
-        """Write an image to an OCI archive, its layers not compressed: `ctr images import` and others take it."""
+        """Write an image to an OCI archive, which `ctr images import` and others take."""
         made = archive.with_suffix(".part")
         made.unlink(missing_ok=True)
-        self.buildah("push", "--quiet", "--disable-compression", name, f"oci-archive:{made}:{tag}")
+        self.buildah("push", "--quiet", name, f"oci-archive:{made}:{tag}")
         made.rename(archive)
 
     def prune(self) -> None:

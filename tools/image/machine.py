@@ -1,13 +1,15 @@
-"""What is decided about an image before anything runs: names, keys, apt's sources. No I/O but reading the checkout."""
+"""What is decided about an image before anything runs: names, keys, apt's sources. No I/O but reading files."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import os
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SKIPPED = {"__pycache__", "build", "dist", "tests"}
 SHORT = "docker.io/library/"
@@ -68,16 +70,22 @@ def base_reference(base: str) -> str:
 
 
 def added_layers(archive: Path, base: list[str]) -> list[int]:
-    """The sizes in bytes, not compressed, of the layers that the image of an OCI archive has beyond its base's."""
+    """The sizes in bytes, not compressed, of the layers that the image of an OCI archive has beyond its base's.
+
+    `base` has the digests of the base's layers, as `diff_ids` of the OCI image specification.
+    """
     with tarfile.open(archive) as tar:
 
         def blob(digest: str) -> Any:
-            content = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
-            assert content
-            return json.load(content)
+            return json.load(_member(tar, f"blobs/{digest.replace(':', '/')}"))
 
-        index = tar.extractfile("index.json")
-        assert index
-        manifest = blob(json.load(index)["manifests"][0]["digest"])
+        manifest = blob(json.load(_member(tar, "index.json"))["manifests"][0]["digest"])
         layers = zip(blob(manifest["config"]["digest"])["rootfs"]["diff_ids"], manifest["layers"], strict=True)
-        return [layer["size"] for diff_id, layer in layers if diff_id not in base]
+        added = [layer["digest"].replace(":", "/") for diff_id, layer in layers if diff_id not in base]
+        return [gzip.GzipFile(fileobj=_member(tar, f"blobs/{layer}")).seek(0, os.SEEK_END) for layer in added]
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    content = tar.extractfile(name)
+    assert content, f"{name} is no file"
+    return content

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 
 
 def say(text: str) -> None:
@@ -15,20 +14,17 @@ def say(text: str) -> None:
 
 
 def run(*command: str, **variables: str) -> str:
-    """Run a program that says nothing as long as all goes well; return its standard output.
-
-    Exits with its own words where it fails.
-    """
+    """Run a program, quietly as long as all goes well; return its standard output. Exits with its words where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **variables})
     if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}\n{command[0]} failed; its words are above. It was called as\n{command}")
+        sys.exit(f"{done.stdout}{done.stderr}{command[0]} failed (exit code {done.returncode}); its words are above")
     return done.stdout
 
 
 def need_root() -> None:
     """Exit unless we are root: mmdebstrap and buildah make files of any owner."""
     if os.getuid():
-        sys.exit("only root can build it here; docs/image.md has the way with podman or docker")
+        sys.exit("this needs root; docs/image.md says how to build the image with podman or docker instead")
 
 
 def need(*programs: str) -> None:
@@ -42,8 +38,3 @@ def need(*programs: str) -> None:
     run("apt-get", "-qq", "update")
     install = "apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends".split()
     run(*install, *missing, DEBIAN_FRONTEND="noninteractive")
-
-
-def lines(command: Sequence[str]) -> list[str]:
-    """What a program prints, by lines."""
-    return run(*command).splitlines()
