@@ -48,7 +48,7 @@ def sources(targets: Iterable[str], release: str) -> list[str]:
     """
     found = []
     for line in targets:
-        uri, suite, component, keyring = (line.split() + [""])[:4]
+        uri, suite, component, keyring = [*line.split(), ""][:4]
         if suite == release or suite.startswith(f"{release}-"):
             signed = f"[signed-by={keyring}] " if keyring.startswith("/") else ""
             found.append(f"deb {signed}{uri} {suite} {component}")

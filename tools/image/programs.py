@@ -36,5 +36,5 @@ def need(*programs: str) -> None:
         sys.exit(f"missing programs: {', '.join(missing)}; as root on Debian, run: apt-get install {' '.join(missing)}")
     say(f"installing {', '.join(missing)}")
     run("apt-get", "-qq", "update")
-    install = "apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends".split()
-    run(*install, *missing, DEBIAN_FRONTEND="noninteractive")
+    options = ("-qq", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends")
+    run("apt-get", *options, *missing, DEBIAN_FRONTEND="noninteractive")
