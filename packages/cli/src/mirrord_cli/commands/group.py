@@ -19,6 +19,7 @@ COMMANDS = {
 EXAMPLES = """\b
 Examples:
   mirrord exec -t deployment/shop -- python app.py
+  mirrord exec -t process/4711 -- python app.py
   mirrord ls -n shop
   mirrord exec -f .mirrord/mirrord.toml -- bash
   mirrord verify-config .mirrord/mirrord.json

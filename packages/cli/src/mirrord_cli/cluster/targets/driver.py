@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from mirrord_cli.cluster.api.driver import Api, Refused
+from mirrord_cli.cluster.api.driver import Api
+from mirrord_cli.cluster.api.machine import Refused
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.asking import Answer, Ask, Refusal, page
 from mirrord_cli.cluster.targets.found import FoundTarget
