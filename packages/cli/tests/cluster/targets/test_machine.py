@@ -277,3 +277,11 @@ def test_pods_that_may_not_be_looked_for() -> None:
         " You may not list pods in namespace shop: no, you don't."
     )
     assert "`mirrord rbac`" in error.next_step
+    assert fail("label/app=web", {PODS: Refusal(403, "no")}).text == "You may not list pods in namespace shop: no."
+
+
+def test_a_job_that_has_ended() -> None:
+    owner = workload("web") | {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    objects: dict[str, Answer] = {f"{BATCH}/jobs/web": owner, PODS: several(pod(phase="Succeeded", owner=owner))}
+
+    assert fail("job/web", objects).text == "job/web has ended (Complete)."

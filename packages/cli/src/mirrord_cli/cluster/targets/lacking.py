@@ -81,7 +81,9 @@ def _not_there(
     if alike:
         steps.append(f"There is {_list(alike)}.")
     if spaces := [each["metadata"]["namespace"] for each in items(elsewhere)]:
-        steps.append(f"There is one in namespace {_list(spaces)}: choose it with -n.")
+        steps.append(
+            f"There is one in {'namespace' if len(spaces) == 1 else 'the namespaces'} {_list(spaces)}: choose with -n."
+        )
     if names:
         steps.append(f"Namespace {namespace} has {_list([f'{kind.word}/{name}' for name in names])}.")
     elif not isinstance(siblings, Refusal):
