@@ -13,6 +13,7 @@ from mirrord_cli.errors import INTERRUPTED, MirrordError
 
 COMMANDS = {
     "exec": ("mirrord_cli.commands.exec", "exec_command"),
+    "rbac": ("mirrord_cli.commands.rbac", "rbac_command"),
     "verify-config": ("mirrord_cli.commands.verify", "verify_command"),
 }
 EXAMPLES = """\b

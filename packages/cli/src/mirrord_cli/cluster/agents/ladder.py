@@ -6,6 +6,7 @@ said is kept. docs/cluster.md has the ladder as a table; spec.py turns a rung in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,6 +20,8 @@ from mirrord_cli.session.settings import IncomingMode, NetworkRules
 
 Level = Literal["full", "baseline", "restricted"]
 """What the target's namespace has to admit, in Pod Security's words; `full` is `privileged` there."""
+DETAILS = re.compile(r'^(Violates PodSecurity "[^"]*"): .*', re.DOTALL)
+"""What is too long for whoever has an agent all the same: each right that is one too many, and each that is missing."""
 WITHOUT = "or do without: feature.network.incoming.mode off."
 
 
@@ -63,11 +66,18 @@ class Refusal(Struct, frozen=True):
     category: str = "cluster"
     next_step: str = ""
 
-    @property
-    def notice(self) -> str:
-        """What to tell when a later rung did."""
-        name = self.rung.name
-        return f"{name[:1].upper()}{name[1:]} couldn't be the agent: {self.text}"
+
+def notices(refusals: Sequence[Refusal]) -> tuple[str, ...]:
+    """Return what to tell of rungs that couldn't be, when a later one could: one sentence for each reason."""
+    names: dict[str, list[str]] = {}
+    for refusal in refusals:
+        names.setdefault(DETAILS.sub(r"\1.", refusal.text), []).append(refusal.rung.name)
+    return tuple(_couldnt(each, reason) for reason, each in names.items())
+
+
+def _couldnt(names: Sequence[str], reason: str) -> str:
+    text = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f"{text[:1].upper()}{text[1:]} couldn't be the agent: {reason}"
 
 
 def rungs(agent: Agent, found: FoundTarget | None, network: NetworkRules) -> list[Rung]:
@@ -138,7 +148,7 @@ def _as_target(rung: Rung, found: FoundTarget) -> Rung:
 def none_left(refusals: Sequence[Refusal]) -> MirrordError:
     """Return the error for a ladder of which no rung was to be had."""
     if len(refusals) == 1:
-        text = f"No agent can be started. {refusals[0].notice}"
+        text = f"No agent can be started. {_couldnt([refusals[0].rung.name], refusals[0].text)}"
     else:
         text = "\n".join(("No agent can be started:", *(f"- {each.rung.name}: {each.text}" for each in refusals)))
     steps = dict.fromkeys(refusal.next_step for refusal in refusals if refusal.next_step)
