@@ -12,17 +12,21 @@ from contextlib import asynccontextmanager
 import trio
 
 from mirrord_cli.session.failed import SessionFailed
-from mirrord_cli.session.forward.driver import ForwardFailed, open_forward
+from mirrord_cli.session.forward.driver import open_forward
 from mirrord_cli.session.hello import hello_for, look, refused
 from mirrord_cli.session.instructions import Began, Meet
 from mirrord_cli.session.log import Log
+from mirrord_cli.session.reaching.machine import ForwardFailed
 from mirrord_cli.session.removing.driver import remove_job
 from mirrord_cli.session.settings import EnvironmentRules, Settings
 from mirrord_cli.session.status import Progress, Unmet
 from mirrord_cli.session.telling.driver import Teller
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_client
 from mirrord_protocol.failure import RemoteProtocolError
+from mirrord_protocol.values import Hello
 
+FIRST_PAUSE, LAST_PAUSE = 0.02, 0.3
+"""Seconds between attempts to reach an agent that doesn't listen yet."""
 TIDYING = 8.0
 """Seconds that are taken to remove what was begun: nothing waits for it, and an agent ends by itself."""
 AGAIN = 2.0
@@ -54,7 +58,7 @@ async def serve_in_cluster(
                             met = True
                             await serve(client)
                         return
-                    except SessionFailed as error:
+                    except (ForwardFailed, SessionFailed) as error:
                         if teller.closed:
                             raise
                         log("warning", "agent not met", pod=meet.pod, reason=error.text)
@@ -68,20 +72,31 @@ async def serve_in_cluster(
 
 @asynccontextmanager
 async def _meet(began: Began, meet: Meet, settings: Settings) -> AsyncIterator[Client]:
-    hello = hello_for(settings.environment, began.token)
-    try:
-        async with (
-            open_forward(began.access, began.namespace, meet.pod, began.port, patience=meet.patience) as stream,
-            open_client(stream, hello) as client,
-        ):
-            yield client
-    except ForwardFailed as error:
-        raise SessionFailed(error.category, error.text, error.next_step) from None
-    except RemoteError as error:
-        raise refused(error.failure, settings.target.name) from None
-    except (ConnectionLost, RemoteProtocolError) as error:
-        text = f"The agent in pod {meet.pod} failed before it answered: {error}."
-        raise SessionFailed("us", text, look(settings)) from None
+    async with _client(began, meet, hello_for(settings.environment, began.token), settings.target.name, look(settings)) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _client(began: Began, meet: Meet, hello: Hello, target: str, step: str) -> AsyncIterator[Client]:
+    """Yield a client of the agent, which may take a moment until it listens."""
+    deadline, pause = trio.current_time() + meet.patience, FIRST_PAUSE
+    while True:
+        try:
+            async with open_forward(began.access, began.namespace, meet.pod, began.port) as stream:
+                async with open_client(stream, hello) as client:
+                    yield client
+                return
+        except RemoteError as error:
+            raise refused(error.failure, target) from None
+        except (ConnectionLost, RemoteProtocolError) as error:
+            if not stream.unheard:
+                text = f"The agent in pod {meet.pod} failed before it answered: {stream.reason or error}."
+                raise SessionFailed("us", text, step) from None
+        if trio.current_time() + pause > deadline:
+            text = f"The agent in pod {meet.pod} doesn't listen on its port {began.port}."
+            raise SessionFailed("cluster", text, f"`kubectl logs -n {began.namespace} {meet.pod}` may tell why.")
+        await trio.sleep(pause)
+        pause = min(pause * 2, LAST_PAUSE)
 
 
 async def _tidy(began: Began, log: Log, *, met: bool) -> None:
@@ -92,15 +107,12 @@ async def _tidy(began: Began, log: Log, *, met: bool) -> None:
             await remove_job(began.access, began.namespace, began.job)
         if began.pod and not met:
             await _dismiss(began)
-    except (ForwardFailed, RemoteError, ConnectionLost, RemoteProtocolError) as error:
+    except (ForwardFailed, SessionFailed) as error:
         log("warning", "agent not removed", job=began.job, pod=began.pod, reason=str(error))
 
 
 async def _dismiss(began: Began) -> None:
     """Meet an agent in order to end it: an ephemeral container can't be removed, but ends with its session."""
     hello = hello_for(EnvironmentRules(wanted=False), began.token)
-    async with (
-        open_forward(began.access, began.namespace, began.pod, began.port, patience=TIDYING) as stream,
-        open_client(stream, hello),
-    ):
+    async with _client(began, Meet(pod=began.pod, patience=TIDYING), hello, began.pod, ""):
         pass
