@@ -16,7 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from mirrord_cli.cluster.api.driver import Api
+from mirrord_cli.cluster.api.machine import Retry
 from mirrord_cli.cluster.objects import Json
+from mirrord_cli.session.access import Access
 
 PATIENCE = 10.0  # seconds
 
@@ -145,4 +147,5 @@ def api_server() -> Iterator[ApiServer]:
 
 
 def open_to(server: ApiServer) -> Api:
-    return Api(server.url)
+    """The server as the command line reaches it."""
+    return Api(Access(server=server.url), "default", Retry(max_retries=0))

@@ -147,11 +147,19 @@ def test_none_left() -> None:
     assert (error.category, error.next_step) == ("cluster", "Ask.")
 
 
+def test_none_left_for_the_same_reason() -> None:
+    ladder = rungs(Agent(), found(), OFF)
+
+    text = none_left([Refusal(rung, "No.") for rung in ladder]).text
+    assert text.count("\n- ") == text.count("No.") == 1
+    assert all(rung.name in text for rung in ladder)
+
+
 def test_none_left_of_one() -> None:
     [rung] = rungs(Agent(mode="job"), found(), WANTED)
     error = none_left([Refusal(rung, "No such account.", "configuration", "Name another.")])
 
-    assert error.text == "No agent can be started. A Job on the target's node couldn't be the agent: No such account."
+    assert error.text == "No agent can be started:\n- a Job on the target's node: No such account."
     assert (error.category, error.next_step) == ("configuration", "Name another.")
 
 

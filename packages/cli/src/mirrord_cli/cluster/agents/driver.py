@@ -21,7 +21,8 @@ from mirrord_cli.cluster.agents.ladder import Refusal, Rung
 from mirrord_cli.cluster.agents.reasons import explain
 from mirrord_cli.cluster.agents.spec import CONTAINER, Start, choose_port, default_image, ephemeral_patch, job
 from mirrord_cli.cluster.agents.watching import Failed, Running, Waiting, Watched, Watching, last_words
-from mirrord_cli.cluster.api.driver import Api, Refused
+from mirrord_cli.cluster.api.driver import Api
+from mirrord_cli.cluster.api.machine import Refused
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.found import FoundTarget
 from mirrord_cli.config.keys import Config

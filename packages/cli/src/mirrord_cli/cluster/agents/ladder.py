@@ -69,15 +69,18 @@ class Refusal(Struct, frozen=True):
 
 def notices(refusals: Sequence[Refusal]) -> tuple[str, ...]:
     """Return what to tell of rungs that couldn't be, when a later one could: one sentence for each reason."""
-    names: dict[str, list[str]] = {}
-    for refusal in refusals:
-        names.setdefault(DETAILS.sub(r"\1.", refusal.text), []).append(refusal.rung.name)
-    return tuple(_couldnt(each, reason) for reason, each in names.items())
+    return tuple(
+        f"{names[:1].upper()}{names[1:]} couldn't be the agent: {reason}"
+        for names, reason in _by_reason([(each.rung, DETAILS.sub(r"\1.", each.text)) for each in refusals])
+    )
 
 
-def _couldnt(names: Sequence[str], reason: str) -> str:
-    text = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-    return f"{text[:1].upper()}{text[1:]} couldn't be the agent: {reason}"
+def _by_reason(refused: Sequence[tuple[Rung, str]]) -> list[tuple[str, str]]:
+    """Return each reason once, with the names of all rungs that it is for, as a list in words."""
+    found: dict[str, list[str]] = {}
+    for rung, reason in refused:
+        found.setdefault(reason, []).append(rung.name)
+    return [(" and ".join(filter(None, (", ".join(names[:-1]), names[-1]))), reason) for reason, names in found.items()]
 
 
 def rungs(agent: Agent, found: FoundTarget | None, network: NetworkRules) -> list[Rung]:
@@ -147,10 +150,8 @@ def _as_target(rung: Rung, found: FoundTarget) -> Rung:
 
 def none_left(refusals: Sequence[Refusal]) -> MirrordError:
     """Return the error for a ladder of which no rung was to be had."""
-    if len(refusals) == 1:
-        text = f"No agent can be started. {_couldnt([refusals[0].rung.name], refusals[0].text)}"
-    else:
-        text = "\n".join(("No agent can be started:", *(f"- {each.rung.name}: {each.text}" for each in refusals)))
+    reasons = [f"{names}: {reason}" for names, reason in _by_reason([(each.rung, each.text) for each in refusals])]
+    text = "\n- ".join(("No agent can be started:", *reasons))
     steps = dict.fromkeys(refusal.next_step for refusal in refusals if refusal.next_step)
     categories = {refusal.category for refusal in refusals}
     category = categories.pop() if len(categories) == 1 else "cluster"
