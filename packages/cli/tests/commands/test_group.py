@@ -9,7 +9,7 @@ from mirrord_cli.commands.group import COMMANDS, run
 from mirrord_cli.errors import MirrordError
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["exec", "--help"], ["verify-config", "-h"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["exec", "--help"], ["rbac", "-h"], ["verify-config", "-h"]])
 def test_help_fits_a_terminal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
 

@@ -7,7 +7,11 @@ from mirrord_cli.session.framed import Reader, frame
 from mirrord_cli.session.instructions import Began, Instruction, Meet
 
 ACCESS = Access(
-    server="https://10.0.0.1:6443", authorities=b"CA", certificate=b"C", key=b"a key", headers=(("Authorization", "Bearer abc"),)
+    server="https://10.0.0.1:6443",
+    authorities=b"CA",
+    certificate=b"C",
+    key=b"a key",
+    headers=(("Authorization", "Bearer abc"),),
 )
 BEGAN = Began(access=ACCESS, namespace="shop", job="mirrord-agent-1", port=30001, token=b"a token")
 MEET = Meet(pod="mirrord-agent-1-x", patience=10)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster_pods import found
-from mirrord_cli.cluster.agents.ladder import Refusal, Rung, none_left, rungs
+from mirrord_cli.cluster.agents.ladder import Refusal, Rung, none_left, notices, rungs
 from mirrord_cli.config.agent_keys import Agent
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.session.settings import IncomingMode, IncomingRules, NetworkRules
@@ -117,12 +117,22 @@ def test_names_tell_rungs_apart() -> None:
     assert len({rung.name for rung in everyone}) == len(everyone) == 7
 
 
-def test_a_notice() -> None:
-    rung = Rung(mode="ephemeral", level="full", incoming=True)
+def test_notices() -> None:
+    """One for each reason, without the rights that Pod Security lists one by one."""
+    full, job, baseline, _ = rungs(Agent(), found(), WANTED)
+    security = 'Violates PodSecurity "restricted:latest": {}=true, much more (container "a: b" must not include it).'
+    refusals = [
+        Refusal(full, security.format("hostPID")),
+        Refusal(job, "Exceeded quota: small, requested: pods=1."),
+        Refusal(baseline, security.format("runAsUser")),
+    ]
 
-    assert Refusal(rung, "It is too much.").notice == (
-        "An ephemeral container with NET_ADMIN couldn't be the agent: It is too much."
+    first = "An ephemeral container with NET_ADMIN and an ephemeral container without NET_ADMIN couldn't be the agent: "
+    assert notices(refusals) == (
+        first + 'Violates PodSecurity "restricted:latest".',
+        "A Job on the target's node couldn't be the agent: Exceeded quota: small, requested: pods=1.",
     )
+    assert notices([]) == ()
 
 
 def test_none_left() -> None:
@@ -137,11 +147,19 @@ def test_none_left() -> None:
     assert (error.category, error.next_step) == ("cluster", "Ask.")
 
 
+def test_none_left_for_the_same_reason() -> None:
+    ladder = rungs(Agent(), found(), OFF)
+
+    text = none_left([Refusal(rung, "No.") for rung in ladder]).text
+    assert text.count("\n- ") == text.count("No.") == 1
+    assert all(rung.name in text for rung in ladder)
+
+
 def test_none_left_of_one() -> None:
     [rung] = rungs(Agent(mode="job"), found(), WANTED)
     error = none_left([Refusal(rung, "No such account.", "configuration", "Name another.")])
 
-    assert error.text == "No agent can be started. A Job on the target's node couldn't be the agent: No such account."
+    assert error.text == "No agent can be started:\n- a Job on the target's node: No such account."
     assert (error.category, error.next_step) == ("configuration", "Name another.")
 
 

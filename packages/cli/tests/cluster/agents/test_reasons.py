@@ -83,6 +83,11 @@ def test_the_namespace_is_named() -> None:
     ("message", "text"),
     [
         ("rpc error: code = NotFound desc = failed to pull\n  image", "Failed to pull image."),
+        ('Error creating: pods "a" is forbidden: [no cpu, no memory]', "No cpu, no memory."),
+        (
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available",
+            "0/1 nodes are available: 1 Insufficient cpu.",
+        ),
         ("", "No reason is given."),
         ("It is.", "It is."),
         ("x" * (LONGEST + 1), "X" + "x" * (LONGEST - 2) + "…."),

@@ -275,7 +275,7 @@ def test_when_events_are_asked_for() -> None:
     """Not where all goes well, soon where a Job has no pod, and less and less often."""
     watching = job()
     asked = [tenths / 10 for tenths in range(100) if watching.wants_events(tenths / 10)]
-    assert asked == [0.3, 0.6, 1.2, 2.4, 4.4, 6.4, 8.4]
+    assert asked == [0.2, 0.4, 0.8, 1.6, 3.2, 5.2, 7.2, 9.2]
 
     watching = job()
     watching.see_pod("ADDED", pod())

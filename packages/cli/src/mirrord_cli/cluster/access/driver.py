@@ -189,7 +189,9 @@ def _from_pod(variables: Mapping[str, str]) -> tuple[_Read, tuple[tuple[str, str
     try:
         loader._load_config()  # noqa: SLF001 - as above
     except ConfigException as error:
-        raise MirrordError("configuration", f"This pod's access to its cluster can't be used: {error}", NONE_NEXT) from None
+        raise MirrordError(
+            "configuration", f"This pod's access to its cluster can't be used: {error}", NONE_NEXT
+        ) from None
     own = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
     namespace = own.read_text(encoding="utf-8").strip() if own.exists() else "default"
     return _Read(host=loader.host, token=loader.token, authorities=_content(loader, "ssl_ca_cert")), (), namespace

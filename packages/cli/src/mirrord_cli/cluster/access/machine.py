@@ -90,7 +90,9 @@ def no_context(name: str | None, known: Sequence[str], where: str) -> MirrordErr
         return MirrordError("configuration", text, f"Name one with --context: {_listed(known)}.")
     close = difflib.get_close_matches(name, known, 1)
     others = [*close, *(each for each in known if each not in close)]
-    return MirrordError("configuration", f"The kubeconfig ({where}) has no context {name!r}.", f"It has: {_listed(others)}.")
+    return MirrordError(
+        "configuration", f"The kubeconfig ({where}) has no context {name!r}.", f"It has: {_listed(others)}."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -100,5 +102,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def plugin_failed(command: str, error: str, hint: str) -> MirrordError:
     """Return the error for a plug-in that gave no credentials."""
-    text = f"The kubeconfig's plug-in {command!r} gives no credentials: {error.strip().rstrip('.') or 'it says nothing'}."
+    text = (
+        f"The kubeconfig's plug-in {command!r} gives no credentials: {error.strip().rstrip('.') or 'it says nothing'}."
+    )
     return MirrordError("cluster", text, hint.strip() or "Run `kubectl get pods`: it starts the same plug-in.")

@@ -6,6 +6,7 @@ said is kept. docs/cluster.md has the ladder as a table; spec.py turns a rung in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,6 +20,8 @@ from mirrord_cli.session.settings import IncomingMode, NetworkRules
 
 Level = Literal["full", "baseline", "restricted"]
 """What the target's namespace has to admit, in Pod Security's words; `full` is `privileged` there."""
+DETAILS = re.compile(r'^(Violates PodSecurity "[^"]*"): .*', re.DOTALL)
+"""What is too long for whoever has an agent all the same: each right that is one too many, and each that is missing."""
 WITHOUT = "or do without: feature.network.incoming.mode off."
 
 
@@ -63,11 +66,21 @@ class Refusal(Struct, frozen=True):
     category: str = "cluster"
     next_step: str = ""
 
-    @property
-    def notice(self) -> str:
-        """What to tell when a later rung did."""
-        name = self.rung.name
-        return f"{name[:1].upper()}{name[1:]} couldn't be the agent: {self.text}"
+
+def notices(refusals: Sequence[Refusal]) -> tuple[str, ...]:
+    """Return what to tell of rungs that couldn't be, when a later one could: one sentence for each reason."""
+    return tuple(
+        f"{names[:1].upper()}{names[1:]} couldn't be the agent: {reason}"
+        for names, reason in _by_reason([(each.rung, DETAILS.sub(r"\1.", each.text)) for each in refusals])
+    )
+
+
+def _by_reason(refused: Sequence[tuple[Rung, str]]) -> list[tuple[str, str]]:
+    """Return each reason once, with the names of all rungs that it is for, as a list in words."""
+    found: dict[str, list[str]] = {}
+    for rung, reason in refused:
+        found.setdefault(reason, []).append(rung.name)
+    return [(" and ".join(filter(None, (", ".join(names[:-1]), names[-1]))), reason) for reason, names in found.items()]
 
 
 def rungs(agent: Agent, found: FoundTarget | None, network: NetworkRules) -> list[Rung]:
@@ -137,10 +150,8 @@ def _as_target(rung: Rung, found: FoundTarget) -> Rung:
 
 def none_left(refusals: Sequence[Refusal]) -> MirrordError:
     """Return the error for a ladder of which no rung was to be had."""
-    if len(refusals) == 1:
-        text = f"No agent can be started. {refusals[0].notice}"
-    else:
-        text = "\n".join(("No agent can be started:", *(f"- {each.rung.name}: {each.text}" for each in refusals)))
+    reasons = [f"{names}: {reason}" for names, reason in _by_reason([(each.rung, each.text) for each in refusals])]
+    text = "\n- ".join(("No agent can be started:", *reasons))
     steps = dict.fromkeys(refusal.next_step for refusal in refusals if refusal.next_step)
     categories = {refusal.category for refusal in refusals}
     category = categories.pop() if len(categories) == 1 else "cluster"

@@ -13,6 +13,8 @@ LONGEST = 1000
 """Characters of the cluster's words that are shown."""
 SUBJECT = re.compile(r'^(?:Error creating: )?(?:[\w.-]+ (?:"[^"]*" )?is forbidden: )?', re.DOTALL)
 """What stands before the reason: the name of a pod that never was, mostly."""
+SCHEDULING = re.compile(r",? (?:no new claims to deallocate, )?preemption: .*")
+"""What the scheduler says of pods that could give way: there are none."""
 TRANSPORT = re.compile(r"rpc error: code = \w+ desc = ")
 ELSEWHERE = "name a namespace that admits it for the agent's Job: agent.namespace (-a)"
 
@@ -28,7 +30,9 @@ class Reason(Struct, frozen=True):
 
 def words(message: str) -> str:
     """Return what a cluster says as a sentence for people."""
-    text = TRANSPORT.sub("", SUBJECT.sub("", " ".join(message.split())))
+    text = SCHEDULING.sub("", TRANSPORT.sub("", SUBJECT.sub("", " ".join(message.split()))))
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
     if len(text) > LONGEST:
         text = text[: LONGEST - 1] + "…"
     return text[:1].upper() + text[1:].rstrip(".") + "." if text else "No reason is given."

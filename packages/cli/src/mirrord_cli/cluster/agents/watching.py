@@ -24,7 +24,7 @@ IMAGE = {
 NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError"}
 NOT_STARTED = {"StartError", "ContainerCannotRun"}
 """Reasons of a container that ended before its program began."""
-FIRST_LOOK = 0.25
+FIRST_LOOK = 0.2
 """Seconds after which events are asked for while a Job has no pod. It mostly has one by then."""
 FIRST_LOOK_AT_POD = 1.5
 """Likewise, while a pod doesn't run."""
@@ -166,7 +166,7 @@ class Watching:
                 return state
         for condition in status.get("conditions", []):
             if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                self._said = condition.get("message", "").partition(" preemption: ")[0]
+                self._said = condition.get("message", "")
                 if self._agent.node and not status.get("nominatedNodeName"):  # else others are moved to make room
                     self._unplaced = self._said
                 return Waiting(self._place())
@@ -275,7 +275,15 @@ def _unfinished(pod: Json) -> str:
     return ""
 
 
+def last_words(pod: Json, container: str) -> str:
+    """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
+    match _container(pod.get("status", {}), container):
+        case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):
+            return words(said)
+    return ""
+
+
 def _last_words(ended: Json) -> str:
     """Return what a container said last: a message of its own, or the end of its log, whose last line says most."""
     lines = [line for line in ended.get("message", "").splitlines() if line.strip()]
-    return lines[-1][:LONGEST] if lines and ended.get("exitCode") not in {UNAVAILABLE, MISUSED} else " ".join(lines)
+    return lines[-1][:LONGEST] if lines and ended.get("exitCode") != UNAVAILABLE else " ".join(lines)

@@ -115,7 +115,9 @@ class Api:
         with self._answer(method, path, query, body, kind) as response:
             data = response.read(MOST + 1)
             if len(data) > MOST:
-                raise MirrordError("cluster", f"The answer to {method} {path} is too large.", "Choose a smaller namespace.")
+                raise MirrordError(
+                    "cluster", f"The answer to {method} {path} is too large.", "Choose a smaller namespace."
+                )
             answer = json.loads(data)
         assert isinstance(answer, dict)
         return answer

@@ -72,7 +72,9 @@ async def serve_in_cluster(
 
 @asynccontextmanager
 async def _meet(began: Began, meet: Meet, settings: Settings) -> AsyncIterator[Client]:
-    async with _client(began, meet, hello_for(settings.environment, began.token), settings.target.name, look(settings)) as client:
+    async with _client(
+        began, meet, hello_for(settings.environment, began.token), settings.target.name, look(settings)
+    ) as client:
         yield client
 
 

@@ -27,7 +27,9 @@ SILENCE = 30_000
 class Connection:
     """A connected stream of plain bytes, secured or not. One task sends, one receives."""
 
-    def __init__(self, stream: trio.SocketStream, secure: ssl.SSLObject | None, came: ssl.MemoryBIO, goes: ssl.MemoryBIO) -> None:
+    def __init__(
+        self, stream: trio.SocketStream, secure: ssl.SSLObject | None, came: ssl.MemoryBIO, goes: ssl.MemoryBIO
+    ) -> None:
         self._stream = stream
         self._secure = secure
         self._came, self._goes = came, goes
@@ -140,7 +142,9 @@ async def _dial(access: Access, place: Place) -> trio.SocketStream:
             sock = await proxy.connect(place.host, place.port, timeout=PATIENCE)
         except ValueError:
             text = "The proxy that the kubeconfig or HTTPS_PROXY names is of no kind that is supported."
-            raise ForwardFailed("configuration", text, "It has to begin with http://, socks5:// or socks4://.") from None
+            raise ForwardFailed(
+                "configuration", text, "It has to begin with http://, socks5:// or socks4://."
+            ) from None
         except (ProxyError, ProxyTimeoutError) as error:
             raise OSError(f"the proxy says: {error}") from None
         stream = trio.SocketStream(sock)

@@ -90,7 +90,9 @@ def refused(status: int, body: bytes, what: str, right: str) -> ForwardFailed:
     if status == 401:
         return ForwardFailed("cluster", text, LOGIN)
     if status == 403:
-        return ForwardFailed("cluster", text, f"It takes the right to {right}; `mirrord rbac` prints all that it takes.")
+        return ForwardFailed(
+            "cluster", text, f"It takes the right to {right}; `mirrord rbac` prints all that it takes."
+        )
     if status == 404:
         return ForwardFailed("cluster", f"You can't {what}: {said}.", "It is gone; start anew.")
     return ForwardFailed("cluster", f"You can't {what}: {said}.", NEXT)

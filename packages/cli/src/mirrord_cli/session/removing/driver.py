@@ -48,5 +48,3 @@ async def remove_job(access: Access, namespace: str, job: str) -> bool:
     if status >= 300:
         raise refused(status, body, f"delete job {job}", "delete jobs")
     return True
-
-
