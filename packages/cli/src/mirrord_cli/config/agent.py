@@ -52,10 +52,10 @@ def check_agent(values: Mapping[str, Any], target: Target) -> Iterator[Problem]:
     agent = values.get("agent", {})
     if isinstance(target, ClusterTarget) and target.kind == TARGETLESS:
         if agent.get("mode") == "ephemeral":
-            text = f"agent.mode is ephemeral, and the target is {TARGETLESS}: there is no pod to put the agent into."
+            text = f"agent.mode: ephemeral needs a pod to put the agent into, and the target is {TARGETLESS}."
             yield Problem("agent.mode", text, "Name a target, or leave agent.mode and agent.ephemeral out.")
         if values.get("feature", {}).get("network", {}).get("incoming", {}).get("mode") == "steal":
-            text = f"feature.network.incoming.mode is steal, and the target is {TARGETLESS}: nothing comes to it."
+            text = f"feature.network.incoming.mode: nothing can be stolen, since the target is {TARGETLESS}."
             yield Problem("feature.network.incoming.mode", text, "Name a target, or switch incoming off.")
     for name in PROFILES:
         path = f"agent.security_context.{name}"
