@@ -13,7 +13,7 @@ from mirrord_cli.config.target import LABEL, NAMED, TARGETLESS, ClusterTarget, t
 from mirrord_cli.config.values import Problem
 
 OF_A_POD = ("namespace", "tolerations", "resources", "labels", "annotations", "service_account", "priority_class",
-            "security_context", "image_pull_secrets", "ttl")  # fmt: skip
+            "image_pull_secrets", "ttl")  # fmt: skip
 """Keys of `agent` that say something of a pod of its own, which an ephemeral container isn't."""
 PROFILES = ("app_armor_profile", "seccomp_profile")
 
