@@ -40,8 +40,8 @@ def mirrord(tmp_path: Path) -> Runs:
 @pytest.mark.parametrize(
     ("arguments", "variables", "code", "said"),
     [
-        (["--", "true"], {}, 64, "No target is named.\n         Name a process"),
-        (["-t", "pod/shop", "--", "true"], {}, 64, "'pod/shop' is not supported yet"),
+        (["--", "true"], {}, 64, "No target is named.\n         Name a target"),
+        (["-t", "pod/shop", "--", "true"], {}, 64, "The target pod/shop is in a cluster"),
         (["--", "true"], {"MIRRORD_IMPERSONATED_TARGET": "process/x"}, 78, "'x' is no process's number"),
         (["-f", "none.json", "--", "true"], {}, 78, "none.json can't be read"),
         (["-f", "--", "true"], {}, 78, "./.mirrord/mirrord.json can't be read"),

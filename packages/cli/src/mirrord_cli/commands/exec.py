@@ -13,7 +13,7 @@ import click
 from mirrord_cli.config.driver import DEFAULT_FILE, load
 from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.resolve import Resolved
-from mirrord_cli.config.target import EXAMPLE, target_name
+from mirrord_cli.config.target import EXAMPLE, ClusterTarget, target_name
 from mirrord_cli.environment import BUILT_IN, Wishes, merge
 from mirrord_cli.environment.probes import KUBERNETES, probe_warnings, probes_of
 from mirrord_cli.errors import MirrordError
@@ -38,6 +38,14 @@ PRELOAD_SEPARATORS = frozenset(" \t\n\v\f\r:")
 """What separates names in LD_PRELOAD, under glibc or musl; there is no way to quote them."""
 METAVARS = {
     "target.path": "TARGET",
+    "target.namespace": "NAME",
+    "kubeconfig": "FILE",
+    "kube_context": "NAME",
+    "agent.namespace": "NAME",
+    "agent.image": "IMAGE",
+    "agent.ttl": "SECONDS",
+    "agent.startup_timeout": "SECONDS",
+    "agent.log_level": "LEVEL",
     "feature.env.include": "NAMES",
     "feature.env.exclude": "NAMES",
     "feature.env.env_file": "FILE",
@@ -45,6 +53,8 @@ METAVARS = {
     "skip_processes": "NAMES",
 }
 FLAGS = {
+    "accept_invalid_certificates": "The API server's certificate isn't checked.",
+    "agent.ephemeral": "The agent is an ephemeral container in the target's pod.",
     "feature.network.incoming.mode": "The program answers what comes to the target's ports.",
     "feature.network.outgoing": "TCP and UDP leave from this machine.",
     "feature.network.outgoing.tcp": "TCP connections leave from this machine.",
@@ -55,10 +65,16 @@ FLAGS = {
 EPILOG = """\b
 All after PROGRAM belongs to it. NAMES are separated by semicolons.
 MODE is read, local or localwithoverrides.
+LEVEL is debug, info, warning or error.
 A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
 \b
 Each option has a variable, which it overrides; both override the file:
-  MIRRORD_IMPERSONATED_TARGET, MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
+  MIRRORD_IMPERSONATED_TARGET, MIRRORD_TARGET_NAMESPACE,
+  MIRRORD_KUBECONFIG, MIRRORD_KUBE_CONTEXT,
+  MIRRORD_ACCEPT_INVALID_CERTIFICATES (true or false),
+  MIRRORD_AGENT_NAMESPACE, ..._IMAGE, ..._TTL, ..._STARTUP_TIMEOUT,
+  MIRRORD_AGENT_RUST_LOG, MIRRORD_EPHEMERAL_CONTAINER (true or false),
+  MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
   MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
   MIRRORD_AGENT_TCP_STEAL_TRAFFIC (true, false or a mode),
   MIRRORD_TCP_OUTGOING, MIRRORD_UDP_OUTGOING, MIRRORD_REMOTE_DNS,
@@ -120,6 +136,8 @@ def exec_command(
         screen.warning(warning)
     if resolved.target is None:
         raise MirrordError("you", "No target is named.", f"{EXAMPLE} Give it with -t, or as `target` in a file.")
+    if isinstance(resolved.target, ClusterTarget):
+        raise MirrordError("you", f"The target {target_name(resolved.target)} is in a cluster.", EXAMPLE)
     wishes = _wishes(resolved, own)
     skipped = tuple(map(_bytes, resolved.skipped_programs))
     found = find_program(os.fsencode(program), own.get(b"PATH"), frozenset(skipped))

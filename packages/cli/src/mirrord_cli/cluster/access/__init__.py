@@ -1,0 +1,1 @@
+"""How a cluster is reached, as a kubeconfig says."""
