@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from msgspec.structs import asdict
+
 from mirrord_cli.cluster.access.driver import load_access
 from mirrord_cli.cluster.api.asking.driver import Asker
 from mirrord_cli.cluster.api.machine import Events, Expired, Passing, Refused, Retry, read_object
 from mirrord_cli.cluster.objects import Json
+from mirrord_cli.config.keys import Config
 from mirrord_cli.session.access import Access
 
 T = TypeVar("T")
@@ -46,6 +49,18 @@ def open_api(
         variables=variables,
     )
     return Api(loaded.access, loaded.namespace, retry, loaded.user)
+
+
+def open_configured(config: Config, variables: Mapping[str, str]) -> Api:
+    """As `open_api`, with what the configuration says."""
+    return open_api(
+        kubeconfig=config.kubeconfig,
+        context=config.kube_context,
+        accept_invalid_certificates=config.accept_invalid_certificates,
+        use_proxy=config.use_proxy,
+        retry=Retry(**asdict(config.startup_retry)),
+        variables=variables,
+    )
 
 
 class Api:
