@@ -110,7 +110,7 @@ class Api:
         on where it was, but a server may have forgotten that place.
         """
         deadline = time.monotonic() + seconds
-        events = Events(f"watch {path}")
+        events = Events(f"GET {path}")
         attempt = 0
         while (left := deadline - time.monotonic()) > 0:
             asked = {"watch": "true", "timeoutSeconds": str(math.ceil(left)), "resourceVersion": events.version} | query
@@ -162,7 +162,7 @@ class Api:
         while True:
             attempt += 1
             try:
-                return read_object(self._asker.ask(method, path, query, data, content_type), f"{method.lower()} {path}")
+                return read_object(self._asker.ask(method, path, query, data, content_type), f"{method} {path}")
             except Passing as error:
                 perhaps_done |= error.perhaps_done
                 self._rest(error, attempt)

@@ -49,36 +49,26 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         return own
 
 
-class Refused(MirrordError):
+class Refused(Exception):
     """The API server answered a question with an error, which may be an answer to whoever asked.
 
     Attributes:
         status: HTTP's.
         reason: The API's word for it (`NotFound`, `Forbidden`, `AlreadyExists`, `Invalid`); may be empty.
-        message: The server's own words.
-        what: What was asked: `get /api/v1/namespaces/x/pods/y`.
+        message: The server's own words; never empty.
+        what: What was asked: `GET /api/v1/namespaces/shop/pods`.
         details: The rest of what the server says (`Status.details`).
     """
 
     def __init__(
         self, status: int, reason: str, message: str, what: str, details: dict[str, Any] | None = None
     ) -> None:
-        text = f"The cluster refused to {what}: {message or reason or f'HTTP status {status}'}."
-        super().__init__("cluster", text.replace("..", "."), next_step(status))
+        super().__init__(f"{what}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
         self.what = what
         self.details = details or {}
-
-
-def next_step(status: int) -> str:
-    """Return what to do about a refusal that nobody expected."""
-    if status == 403:
-        return "Ask whoever runs the cluster for these rights; `mirrord rbac` prints a role that has them."
-    if status in PASSING:
-        return "Try again in a while; `startup_retry` says how long mirrord itself does."
-    return "Look whether `kubectl` can do the same."
 
 
 def refused(status: int, body: bytes, what: str) -> Refused:
@@ -90,12 +80,12 @@ def refused(status: int, body: bytes, what: str) -> Refused:
     if not isinstance(told, dict) or told.get("kind") != "Status":
         lines = body.decode(errors="replace").split("\n")
         line = next((line.strip() for line in lines if line.strip()), "")
-        return Refused(status, "", "" if line.startswith("<") else line[:SHOWN], what)
+        return Refused(status, "", line[:SHOWN] if line and not line.startswith("<") else f"HTTP {status}", what)
     details = told.get("details")
     return Refused(
         status,
         str(told.get("reason") or ""),
-        str(told.get("message") or "")[:SHOWN],
+        str(told.get("message") or told.get("reason") or f"HTTP {status}")[:SHOWN],
         what,
         details if isinstance(details, dict) else {},
     )
@@ -103,7 +93,7 @@ def refused(status: int, body: bytes, what: str) -> Refused:
 
 def unauthorized(server: str, user: str, message: str) -> MirrordError:
     """Return what is told where the server doesn't take the credentials."""
-    text = f"The API server {server} doesn't accept the credentials of {user}: {message or 'Unauthorized'}."
+    text = f"The API server {server} doesn't accept the credentials of {user}: {message}."
     return MirrordError("cluster", text, "They may have expired: sign in again, and try `kubectl get pods`.")
 
 
@@ -122,12 +112,12 @@ class Passing(Exception):
     """A question failed in a way that may pass.
 
     Attributes:
-        reason: What is told if it doesn't.
+        reason: What is raised if it doesn't.
         after: The header Retry-After, if the answer had one.
         perhaps_done: Whether the server may have done what was asked all the same.
     """
 
-    def __init__(self, reason: MirrordError, *, after: str | None = None, perhaps_done: bool) -> None:
+    def __init__(self, reason: MirrordError | Refused, *, after: str | None = None, perhaps_done: bool) -> None:
         super().__init__(str(reason))
         self.reason = reason
         self.after = after

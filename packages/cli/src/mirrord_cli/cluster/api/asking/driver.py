@@ -136,7 +136,7 @@ class Asker:
             raise Passing(reason, perhaps_done=answered or not _before_asking(error)) from None
 
     def _refusal(self, response: BaseHTTPResponse, method: str, path: str) -> Exception:
-        error = refused(response.status, _read(response, MOST_OF_ERROR, method, path), f"{method.lower()} {path}")
+        error = refused(response.status, _read(response, MOST_OF_ERROR, method, path), f"{method} {path}")
         if response.status == 401:
             return unauthorized(self._access.server, self._user, error.message)
         if response.status in PASSING:
@@ -149,7 +149,7 @@ def _read(response: BaseHTTPResponse, most: int, method: str, path: str) -> byte
     for piece in response.stream(PIECE):
         read += piece
         if len(read) > most:
-            raise nonsense(f"{method.lower()} {path}")
+            raise nonsense(f"{method} {path}")
     return bytes(read)
 
 
