@@ -67,7 +67,7 @@ class Answering:
             if self.context is not None:
                 sock = self.context.wrap_socket(sock, server_side=True)
                 self.sockets.append(sock)
-            with sock:
+            with sock, self._complaint(sock):
                 while (asked := self._read(sock)) is not None:
                     self.asked.append(asked)
                     given = self.respond(asked)
@@ -76,6 +76,14 @@ class Answering:
                         if not piece:
                             return
                         sock.sendall(piece)
+
+    @staticmethod
+    @contextmanager
+    def _complaint(sock: socket.socket) -> Iterator[None]:
+        try:
+            yield
+        except h11.RemoteProtocolError:
+            sock.sendall(answer(400, b"Client sent an HTTP request to an HTTPS server, or the other way round."))
 
     @staticmethod
     def _read(sock: socket.socket) -> Asked | None:
