@@ -31,14 +31,19 @@ def verify_command(*, path: str | None, ide: bool, resolved: bool, wants_schema:
     if wants_schema:
         from mirrord_cli.config.schema import schema
 
-        _print(json.dumps(schema(), indent=2))
+        print_answer(json.dumps(schema(), indent=2))
     elif path is None:
         raise click.UsageError("Missing argument 'PATH'.", click.get_current_context())
     else:
-        _print(json.dumps(_verdict(path, ide=ide, resolved=resolved)))
+        print_answer(json.dumps(_verdict(path, ide=ide, resolved=resolved)))
 
 
-def _print(text: str) -> None:
+def print_answer(text: str) -> None:
+    """Print what an editor reads.
+
+    Raises:
+        MirrordError: It can't be written.
+    """
     try:
         click.echo(text)
     except BrokenPipeError:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from cluster_pods import event, found, pod, unplaced
 from cluster_rights import right_for
-from cluster_server import ApiServer, Asked, api_server, failure, open_to
+from scripted_server import ApiServer, Asked, api_server, failure, open_to
 from mirrord_cli.cluster.agents import rights
 from mirrord_cli.cluster.agents.driver import (
     RungRefused,

@@ -55,7 +55,7 @@ def test_a_name_of_another_kind_or_of_another_namespace() -> None:
 
     assert error.next_step.splitlines() == [
         "There is statefulset/web.",
-        "There is one in namespace shop-2: choose it with -n.",
+        "There is one in namespace shop-2: choose with -n.",
         "Namespace shop has deployment/xyz.",
     ]
 

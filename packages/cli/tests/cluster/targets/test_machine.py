@@ -209,6 +209,11 @@ def test_a_cronjobs_newest_job_that_runs() -> None:
     assert (found.pod, found.warnings) == ("b", ())
     assert rounds == [[f"{BATCH}/cronjobs/tick"], [f"{PODS}?controller-uid in (u1,u2)"]]
 
+    ended = several(pod("a", labels={"controller-uid": "u1"}, phase="Failed"))
+    assert fail("cronjob/tick", {f"{BATCH}/cronjobs/tick": owner, PODS: ended}).text == (
+        "cronjob/tick has no Job that runs now."
+    )
+
 
 def test_a_service() -> None:
     service = {"metadata": metadata("web"), "spec": {"selector": {"app": "web", "tier": "x"}}}
@@ -277,3 +282,11 @@ def test_pods_that_may_not_be_looked_for() -> None:
         " You may not list pods in namespace shop: no, you don't."
     )
     assert "`mirrord rbac`" in error.next_step
+    assert fail("label/app=web", {PODS: Refusal(403, "no")}).text == "You may not list pods in namespace shop: no."
+
+
+def test_a_job_that_has_ended() -> None:
+    owner = workload("web") | {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    objects: dict[str, Answer] = {f"{BATCH}/jobs/web": owner, PODS: several(pod(phase="Succeeded", owner=owner))}
+
+    assert fail("job/web", objects).text == "job/web has ended (Complete)."

@@ -7,7 +7,6 @@ name does. Whatever of that isn't allowed is left out of the words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import SequenceMatcher
 
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.asking import Answer, Ask, Refusal, Rounds, items, page
@@ -81,7 +80,9 @@ def _not_there(
     if alike:
         steps.append(f"There is {_list(alike)}.")
     if spaces := [each["metadata"]["namespace"] for each in items(elsewhere)]:
-        steps.append(f"There is one in namespace {_list(spaces)}: choose it with -n.")
+        steps.append(
+            f"There is one in {'namespace' if len(spaces) == 1 else 'the namespaces'} {_list(spaces)}: choose with -n."
+        )
     if names:
         steps.append(f"Namespace {namespace} has {_list([f'{kind.word}/{name}' for name in names])}.")
     elif not isinstance(siblings, Refusal):
@@ -188,6 +189,8 @@ def _said(condition: Json) -> str:
 
 def likeness(name: str, other: str) -> float:
     """Return how alike two names are, from 0 to 1."""
+    from difflib import SequenceMatcher
+
     return SequenceMatcher(None, name, other).ratio()
 
 

@@ -26,9 +26,9 @@ from mirrord_cli.cluster.targets.containers import (
 from mirrord_cli.cluster.targets.found import FoundTarget
 from mirrord_cli.cluster.targets.kinds import KINDS, POD, REPLICA_SET, SLICE
 from mirrord_cli.cluster.targets.lacking import absent, no_pods, nothing_labelled, refused
-from mirrord_cli.cluster.targets.pods import Unusable, choose_pod, newest, why_not_ready
+from mirrord_cli.cluster.targets.pods import Unusable, choose_pod, has_ended, newest, why_not_ready
 from mirrord_cli.cluster.targets.selectors import labels_of, selector_of
-from mirrord_cli.config.target import ClusterTarget, target_name
+from mirrord_cli.config.target import LABEL, ClusterTarget, target_name
 from mirrord_cli.errors import MirrordError
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -89,8 +89,10 @@ def finding(target: ClusterTarget, namespace: str) -> Rounds[FoundTarget]:
 def _of_controller(target: ClusterTarget, namespace: str) -> Rounds[Pods]:
     """A StatefulSet, DaemonSet, ReplicaSet or Job: its pods are those that it owns."""
     owner = yield from _object(target, namespace)
-    pods = yield from _listed(target, namespace, selector_of(owner["spec"].get("selector") or {}))
-    return Pods(_or_none(_owned(pods, [owner]), target, namespace, owner))
+    pods = _owned((yield from _listed(target, namespace, selector_of(owner["spec"].get("selector") or {}))), [owner])
+    if target.kind == "job":
+        pods = [pod for pod in pods if not has_ended(pod)]
+    return Pods(_or_none(pods, target, namespace, owner))
 
 
 def _of_deployment(target: ClusterTarget, namespace: str) -> Rounds[Pods]:
@@ -135,7 +137,7 @@ def _of_cronjob(target: ClusterTarget, namespace: str) -> Rounds[Pods]:
     if not active:
         raise no_pods(target, namespace, owner)
     pods = yield from _listed(target, namespace, f"{JOB_UID} in ({','.join(active)})")
-    _or_none(pods, target, namespace, owner)
+    pods = _or_none([pod for pod in pods if not has_ended(pod)], target, namespace, owner)
     latest = _label(newest(pods), JOB_UID)
     return Pods([pod for pod in pods if _label(pod, JOB_UID) == latest])
 
@@ -196,7 +198,8 @@ def _listed(target: ClusterTarget, namespace: str, labels: str) -> Rounds[list[J
 
 def _pods(answer: Answer, target: ClusterTarget, namespace: str) -> list[Json]:
     if isinstance(answer, Refusal):
-        raise refused(answer, "list", POD, namespace, f"{target.plain} was found, but its pods can't be looked for.")
+        found = "" if target.kind == LABEL else f"{target.plain} was found, but its pods can't be looked for."
+        raise refused(answer, "list", POD, namespace, found)
     return items(answer)
 
 

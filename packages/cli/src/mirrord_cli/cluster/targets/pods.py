@@ -87,21 +87,26 @@ def why_unusable(pod: Json, container: str | None) -> str | None:
         NoContainer: It has no such container.
     """
     name, status = pod["metadata"]["name"], pod.get("status") or {}
+    phase = status.get("phase") or "Unknown"
     wanted = choose_container(pod, container)[0]["name"]
     if pod["metadata"].get("deletionTimestamp"):
         return f"Pod {name} is being deleted."
     if _system(pod) == WINDOWS:
         return f"Pod {name} runs Windows, and an agent needs Linux."
-    phase = status.get("phase")
-    if phase in {"Succeeded", "Failed"}:
+    if has_ended(pod):
         return f"Pod {name} has ended ({_said(status, phase)})."
     if is_running(pod, wanted):
         return None
     if not status_of(pod, wanted):
         if unscheduled := _condition(status, "PodScheduled"):
             return f"Pod {name} has no node: {_said(unscheduled, 'it waits for one')}."
-        return f"Pod {name} isn't running yet ({_said(status, phase or 'unknown')})."
+        return f"Pod {name} isn't running yet ({_said(status, phase)})."
     return f"Pod {name}: the container {wanted} {why_not_running(pod, wanted)}."
+
+
+def has_ended(pod: Json) -> bool:
+    """Return whether a pod will never run again."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def why_not_ready(pod: Json, name: str) -> str | None:

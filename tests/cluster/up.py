@@ -1,0 +1,124 @@
+"""Takes the cluster up: makes what is missing, starts what doesn't run, waits until pods can be scheduled."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from tests.cluster import host, images, processes
+from tests.cluster.api import Api, resolves
+from tests.cluster.building import build_programs, install_packages, make_certificates
+from tests.cluster.configurations import files
+from tests.cluster.daemons import Daemon, daemons
+from tests.cluster.doing import Failed, say, wait_until
+from tests.cluster.layout import NODE_NAME, PAUSE, Layout
+from tests.cluster.machine import Act
+from tests.cluster.objects import node_ready, objects
+from tests.cluster.oci import program_archive
+from tools.image.machine import full_name
+
+BEFORE_API = 3
+"""How many daemons come up to the API server; the rest wants it to answer."""
+PATIENCE = 60
+"""Seconds for one thing to come, on a busy machine too."""
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+LONGEST = 107
+"""Bytes of a socket's path: unix(7)."""
+
+
+def up(layout: Layout) -> None:
+    """Have the cluster run. What runs already is left alone."""
+    if len(str(layout.socket)) > LONGEST:
+        raise Failed(f"the path of the checkout is too long for sockets in it: {layout.top}")
+    install_packages()
+    build_programs(layout)
+    make_certificates(layout)
+    _make_room(layout)
+    for name, text in files(layout).items():
+        path = layout.etc / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    everything = daemons(layout)
+    first, rest = everything[:BEFORE_API], everything[BEFORE_API:]
+    api = Api(layout)
+    _start(layout, first)
+    _wait(layout, api, first)
+    _load_pause(layout)
+    _start(layout, rest)
+    for where, content in objects().items():
+        _await(layout, everything, partial(api.apply, where, content), f"{where} is made")
+    _wait(layout, api, rest)
+    conditions: dict[str, Callable[[], bool]] = {
+        "the node is ready": lambda: node_ready(api.get(f"/api/v1/nodes/{NODE_NAME}")),
+        "there is a service account": lambda: bool(api.get("/api/v1/namespaces/default/serviceaccounts/default")),
+        "names are resolved": resolves,
+    }
+    for words, condition in conditions.items():
+        _await(layout, everything, condition, words)
+        say(words)
+
+
+def _make_room(layout: Layout) -> None:
+    """Have what the daemons run in. A cluster of an earlier boot, or one that lost its namespace, begins anew."""
+    boot = layout.run / "boot"
+    intact = boot.exists() and boot.read_text() == processes.boot() and host.has_namespace(layout)
+    if not intact:
+        if layout.run.exists():
+            say("clearing away what an earlier cluster left")
+        host.end_processes(layout)
+        host.clean(layout)
+        shutil.rmtree(layout.log, ignore_errors=True)
+    for folder in (layout.log, layout.records, layout.etc, layout.containerd, layout.images):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    host.make_device(layout)
+    host.change_settings(layout)
+    host.make_groups(layout)
+    if not intact:
+        host.make_namespace(layout)
+        boot.write_text(processes.boot())
+
+
+def _start(layout: Layout, wanted: Sequence[Daemon]) -> None:
+    acts = {daemon.name: processes.ensure(layout, daemon) for daemon in wanted}
+    for act, words in ((Act.START, "started"), (Act.REPLACE, "started again, as it is to be different")):
+        if names := [name for name, done in acts.items() if done is act]:
+            say(f"{words}: {', '.join(names)}")
+
+
+def _wait(layout: Layout, api: Api, wanted: Sequence[Daemon]) -> None:
+    for daemon in wanted:
+        if daemon.health:
+            _await(layout, wanted, partial(api.healthy, daemon.health), f"{daemon.name} works", daemon)
+            say(f"{daemon.name} works")
+
+
+def _await(
+    layout: Layout, running: Sequence[Daemon], condition: Callable[[], bool], words: str, suspect: Daemon | None = None
+) -> None:
+    """Wait for a condition; name the daemon that died meanwhile, or the one that keeps us waiting."""
+
+    def come() -> bool:
+        for daemon in running:
+            if not processes.is_running(layout, daemon):
+                raise Failed(processes.last_words(layout, daemon))
+        return condition()
+
+    def failure() -> str:
+        late = f"not within {PATIENCE} s: {words}"
+        return f"{processes.last_words(layout, suspect)}\n{late}" if suspect else f"{late}; logs are in {layout.log}"
+
+    wait_until(come, PATIENCE, failure)
+
+
+def _load_pause(layout: Layout) -> None:
+    """Have the image of each pod's first process."""
+    wait_until(layout.socket.exists, PATIENCE, lambda: "containerd has no socket")
+    if not images.loaded(PAUSE, layout):
+        archive = layout.images / "pause.tar"
+        machine = platform.machine()
+        program = (layout.bin / "pause").read_bytes()
+        archive.write_bytes(program_archive(full_name(PAUSE), program, ARCHITECTURES.get(machine, machine), "pause"))
+        images.load_image(archive, layout)
