@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster_pods import IMAGE, NODE, event, pod, unplaced
-from mirrord_cli.cluster.agents.watching import ROOM, Failed, Running, State, Waiting, Watched, Watching
+from mirrord_cli.cluster.agents.watching import ROOM, Failed, Running, State, Waiting, Watched, Watching, last_words
 from mirrord_cli.cluster.objects import Json
 
 NAME = "mirrord-agent-q1w2e3r4t5"
@@ -269,6 +269,20 @@ def test_without_the_right_to_see_events() -> None:
 
     assert not watching.wants_events(30)
     assert "no right to list them" in watching.late(60).text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"terminated": {"exitCode": 70, "message": "{}\nValueError: 3\n"}}, "ValueError: 3."),
+        ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "It was killed for want of memory."),
+        ({"terminated": {"exitCode": 0}}, ""),
+        ({"running": {}}, ""),
+        (None, ""),
+    ],
+)
+def test_last_words(state: Json | None, said: str) -> None:
+    assert last_words(pod(state), "mirrord-agent") == said
 
 
 def test_when_events_are_asked_for() -> None:

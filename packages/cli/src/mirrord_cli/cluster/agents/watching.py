@@ -278,6 +278,8 @@ def _unfinished(pod: Json) -> str:
 def last_words(pod: Json, container: str) -> str:
     """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
     match _container(pod.get("status", {}), container):
+        case {"state": {"terminated": {"reason": "OOMKilled"}}}:
+            return "It was killed for want of memory."
         case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):
             return words(said)
     return ""
