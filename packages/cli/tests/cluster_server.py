@@ -30,7 +30,8 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
 
     def kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for it, whose context's namespace is `shop`."""

@@ -92,10 +92,10 @@ def test_without_a_target_nothing_is_stolen_and_there_is_no_pod_to_join() -> Non
     steal = {"feature": {"network": {"incoming": "steal"}}}
 
     (problem,) = problems(TARGETLESS | steal)
-    assert problem.startswith("feature.network.incoming.mode is steal, and the target is targetless")
+    assert problem == "feature.network.incoming.mode: nothing can be stolen, since the target is targetless."
     assert len(problems(TARGETLESS, {"feature.network.incoming.mode": "steal"})) == 1
     (problem,) = problems(TARGETLESS | {"agent": {"ephemeral": True}})
-    assert problem.startswith("agent.mode is ephemeral, and the target is targetless")
+    assert problem.startswith("agent.mode: ephemeral needs a pod")
     assert resolved(TARGETLESS).warnings == ()
     # A target that isn't named may follow.
     assert resolved(steal | {"agent": {"ephemeral": True}}).warnings == ()

@@ -13,11 +13,8 @@ from mirrord_cli.errors import INTERRUPTED, MirrordError
 
 COMMANDS = {
     "exec": ("mirrord_cli.commands.exec", "exec_command"),
-<<<<<<< HEAD
     "ls": ("mirrord_cli.commands.ls", "ls_command"),
-=======
     "rbac": ("mirrord_cli.commands.rbac", "rbac_command"),
->>>>>>> agents
     "verify-config": ("mirrord_cli.commands.verify", "verify_command"),
 }
 EXAMPLES = """\b

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from msgspec.structs import asdict
 
 from mirrord_cli.cluster.targets.kinds import KINDS
 from mirrord_cli.cluster.targets.listing import Listing, wanted_kinds
@@ -71,19 +70,11 @@ def ls_command(
     kinds = _kinds(chosen, os.environ)
     resolved = load(said, os.environ, file)
     # What follows loads a client of 44 MiB: mistakes are told before.
-    from mirrord_cli.cluster.api.driver import open_api
-    from mirrord_cli.cluster.api.machine import Retry
+    from mirrord_cli.cluster.api.driver import open_configured
     from mirrord_cli.cluster.targets.driver import list_targets
 
     config = resolved.config
-    api = open_api(
-        kubeconfig=config.kubeconfig,
-        context=config.kube_context,
-        accept_invalid_certificates=config.accept_invalid_certificates,
-        use_proxy=config.use_proxy,
-        retry=Retry(**asdict(config.startup_retry)),
-        variables=os.environ,
-    )
+    api = open_configured(config, os.environ)
     found = list_targets(api, kinds, config.target.namespace or api.namespace, namespaces=rich)
     if found.refused:
         Screen(os.environ).warning(f"You may not list {', '.join(found.refused)}: they are left out.")

@@ -13,7 +13,7 @@ from mirrord_cli.config.target import LABEL, NAMED, TARGETLESS, ClusterTarget, t
 from mirrord_cli.config.values import Problem
 
 OF_A_POD = ("namespace", "tolerations", "resources", "labels", "annotations", "service_account", "priority_class",
-            "security_context", "image_pull_secrets", "ttl")  # fmt: skip
+            "image_pull_secrets", "ttl")  # fmt: skip
 """Keys of `agent` that say something of a pod of its own, which an ephemeral container isn't."""
 PROFILES = ("app_armor_profile", "seccomp_profile")
 
@@ -52,10 +52,10 @@ def check_agent(values: Mapping[str, Any], target: Target) -> Iterator[Problem]:
     agent = values.get("agent", {})
     if isinstance(target, ClusterTarget) and target.kind == TARGETLESS:
         if agent.get("mode") == "ephemeral":
-            text = f"agent.mode is ephemeral, and the target is {TARGETLESS}: there is no pod to put the agent into."
+            text = f"agent.mode: ephemeral needs a pod to put the agent into, and the target is {TARGETLESS}."
             yield Problem("agent.mode", text, "Name a target, or leave agent.mode and agent.ephemeral out.")
         if values.get("feature", {}).get("network", {}).get("incoming", {}).get("mode") == "steal":
-            text = f"feature.network.incoming.mode is steal, and the target is {TARGETLESS}: nothing comes to it."
+            text = f"feature.network.incoming.mode: nothing can be stolen, since the target is {TARGETLESS}."
             yield Problem("feature.network.incoming.mode", text, "Name a target, or switch incoming off.")
     for name in PROFILES:
         path = f"agent.security_context.{name}"

@@ -161,7 +161,7 @@ class Agent(Struct, kw_only=True, frozen=True):
     ] = {}  # fmt: skip
     service_account: Annotated[str | None, note("The service account of the agent's pod.", form="name")] = None
     priority_class: Annotated[str | None, note("The priority class of the agent's pod.", form="name")] = None
-    security_context: Annotated[SecurityContext, note("Security profiles of the agent's pod.")] = SecurityContext()
+    security_context: Annotated[SecurityContext, note("Security profiles of the agent.")] = SecurityContext()
     log_level: Annotated[
         LogLevel,
         note(

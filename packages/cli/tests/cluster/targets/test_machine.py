@@ -209,6 +209,11 @@ def test_a_cronjobs_newest_job_that_runs() -> None:
     assert (found.pod, found.warnings) == ("b", ())
     assert rounds == [[f"{BATCH}/cronjobs/tick"], [f"{PODS}?controller-uid in (u1,u2)"]]
 
+    ended = several(pod("a", labels={"controller-uid": "u1"}, phase="Failed"))
+    assert fail("cronjob/tick", {f"{BATCH}/cronjobs/tick": owner, PODS: ended}).text == (
+        "cronjob/tick has no Job that runs now."
+    )
+
 
 def test_a_service() -> None:
     service = {"metadata": metadata("web"), "spec": {"selector": {"app": "web", "tier": "x"}}}

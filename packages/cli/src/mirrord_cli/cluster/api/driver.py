@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from msgspec.structs import asdict
 from urllib3.exceptions import (
     HTTPError,
     MaxRetryError,
@@ -27,6 +28,7 @@ from urllib3.exceptions import (
 from mirrord_cli.cluster.access.driver import load_access
 from mirrord_cli.cluster.api.machine import TRANSIENT, Refused, Retry, refusal
 from mirrord_cli.cluster.objects import Json
+from mirrord_cli.config.keys import Config
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.reaching.driver import context_for
@@ -201,6 +203,18 @@ def open_api(
         variables=variables,
     )
     return Api(loaded.access, loaded.namespace, retry)
+
+
+def open_configured(config: Config, variables: Mapping[str, str]) -> Api:
+    """As `open_api`, with what the configuration says."""
+    return open_api(
+        kubeconfig=config.kubeconfig,
+        context=config.kube_context,
+        accept_invalid_certificates=config.accept_invalid_certificates,
+        use_proxy=config.use_proxy,
+        retry=Retry(**asdict(config.startup_retry)),
+        variables=variables,
+    )
 
 
 def _pool(access: Access) -> Any:

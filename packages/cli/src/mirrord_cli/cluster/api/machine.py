@@ -15,7 +15,7 @@ TRANSIENT = frozenset({429, 500, 502, 503, 504})
 DOUBLING = 2
 
 
-class Refused(Exception):  # noqa: N818 - as elsewhere
+class Refused(Exception):
     """The API server says no.
 
     Args:

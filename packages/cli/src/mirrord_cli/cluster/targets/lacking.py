@@ -7,7 +7,6 @@ name does. Whatever of that isn't allowed is left out of the words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import SequenceMatcher
 
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.asking import Answer, Ask, Refusal, Rounds, items, page
@@ -190,6 +189,8 @@ def _said(condition: Json) -> str:
 
 def likeness(name: str, other: str) -> float:
     """Return how alike two names are, from 0 to 1."""
+    from difflib import SequenceMatcher
+
     return SequenceMatcher(None, name, other).ratio()
 
 

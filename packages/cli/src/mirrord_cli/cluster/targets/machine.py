@@ -137,7 +137,7 @@ def _of_cronjob(target: ClusterTarget, namespace: str) -> Rounds[Pods]:
     if not active:
         raise no_pods(target, namespace, owner)
     pods = yield from _listed(target, namespace, f"{JOB_UID} in ({','.join(active)})")
-    _or_none(pods, target, namespace, owner)
+    pods = _or_none([pod for pod in pods if not has_ended(pod)], target, namespace, owner)
     latest = _label(newest(pods), JOB_UID)
     return Pods([pod for pod in pods if _label(pod, JOB_UID) == latest])
 
