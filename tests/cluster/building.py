@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def build_programs(layout: Layout) -> None:
             say("building Kubernetes with Go (minutes, once)")
             _build(go, layout.bin)
             say("built")
-    ctr = f'#!/bin/sh\nexec /usr/bin/ctr --address "{layout.socket}" --namespace k8s.io "$@"\n'
+    ctr = f'#!/bin/sh\nPATH=/usr/bin:/bin exec {shlex.join(layout.ctr_command)} "$@"\n'
     if not layout.ctr.exists() or layout.ctr.read_text() != ctr:
         layout.ctr.write_text(ctr)
         layout.ctr.chmod(0o755)

@@ -93,6 +93,8 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
                 "--use-service-account-credentials",
                 "--leader-elect=false",
                 "--node-monitor-period=1s",
+                "--kube-api-qps=500",
+                "--kube-api-burst=500",
                 "--profiling=false",
             ),
             f"https://{NODE}:10257/healthz",

@@ -27,5 +27,5 @@ def down(layout: Layout, *, everything: bool = False) -> None:
 def _forget_containers(layout: Layout) -> None:
     """Have containerd end and forget the containers; else it would tell the next kubelet of them. It may be past that."""
     for things in ("tasks", "containers"):
-        if found := attempt(str(layout.ctr), things, "list", "--quiet").stdout.split():
-            attempt(str(layout.ctr), things, "remove", *(("--force",) if things == "tasks" else ()), *found)
+        if found := attempt(*layout.ctr_command, things, "list", "--quiet").stdout.split():
+            attempt(*layout.ctr_command, things, "remove", *(("--force",) if things == "tasks" else ()), *found)

@@ -6,7 +6,6 @@ Everything is there at most once, belongs to one checkout, and goes again with `
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -57,21 +56,16 @@ def make_namespace(layout: Layout) -> None:
     run("unshare", f"--mount={layout.namespace}", "--propagation=slave", "sh", "-c", script)
 
 
-def group_name(layout: Layout) -> str:
-    """Return the name of the control group of this checkout's cluster."""
-    return f"mirrord-{hashlib.sha256(str(layout.top).encode()).hexdigest()[:8]}"
-
-
 def daemons_group(layout: Layout) -> Path:
     """Return the control group of the daemons, by which they, and all that came of them, are found again."""
-    return Path(hierarchies(MOUNTS.read_text())[1]) / group_name(layout) / "daemons"
+    return Path(hierarchies(MOUNTS.read_text())[1]) / layout.group / "daemons"
 
 
 def make_groups(layout: Layout) -> None:
     """Make the control groups of the daemons and, in all hierarchies, of the kubelet."""
     for folder in hierarchies(MOUNTS.read_text())[0]:
-        (Path(folder) / group_name(layout)).mkdir(exist_ok=True)
-        for group in (Path(folder), Path(folder) / group_name(layout)):
+        (Path(folder) / layout.group).mkdir(exist_ok=True)
+        for group in (Path(folder), Path(folder) / layout.group):
             control = group / "cgroup.subtree_control"
             if control.exists():
                 control.write_text(" ".join(f"+{name}" for name in (group / "cgroup.controllers").read_text().split()))
@@ -93,10 +87,8 @@ def make_device(layout: Layout) -> None:
 
 def device_owner() -> str | None:
     """Return the folder of the cluster that has the device, none if there is no device."""
-    try:
-        return Path(f"/sys/class/net/{NODE_DEVICE}/ifalias").read_text().strip()
-    except FileNotFoundError:
-        return None
+    links = json.loads(run("ip", "-json", "link", "show", "type", "bridge") or "[]")
+    return next((link.get("ifalias", "") for link in links if link.get("ifname") == NODE_DEVICE), None)
 
 
 def change_settings(layout: Layout) -> None:
@@ -135,7 +127,7 @@ def clean(layout: Layout) -> None:
     for point in list(mounts_below(MOUNTS.read_text(), str(layout.run))):
         run("umount", "--lazy", point)
     for folder in hierarchies(MOUNTS.read_text())[0]:
-        _remove_group(Path(folder) / group_name(layout))
+        _remove_group(Path(folder) / layout.group)
     if device_owner() == str(layout.top):
         run("ip", "link", "delete", NODE_DEVICE)
         for family in ("ip", "ip6"):

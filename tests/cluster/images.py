@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cluster.doing import run
+from tests.cluster.doing import attempt, run
 from tests.cluster.layout import HERE, Layout
 from tools.image.buildah import Store
 from tools.image.machine import archive_name, full_name
@@ -17,12 +17,17 @@ from tools.image.rootfs import rootfs
 
 def load_image(archive: Path, layout: Layout = HERE) -> None:
     """Load the images of an OCI archive into the running cluster."""
-    run(str(layout.ctr), "images", "import", str(archive))
+    run(*layout.ctr_command, "images", "import", str(archive))
+
+
+def reachable(layout: Layout = HERE) -> bool:
+    """Whether containerd answers."""
+    return attempt(*layout.ctr_command, "version").returncode == 0
 
 
 def loaded(name: str, layout: Layout = HERE) -> bool:
     """Whether the running cluster has an image of that name."""
-    return full_name(name) in run(str(layout.ctr), "images", "list", "--quiet").split()
+    return full_name(name) in run(*layout.ctr_command, "images", "list", "--quiet").split()
 
 
 def base_image(name: str, packages: Sequence[str], layout: Layout = HERE) -> Path:

@@ -5,6 +5,7 @@ Others use it for the paths: `from tests.cluster.layout import HERE`, then `HERE
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,11 @@ class Layout:
     def ctr(self) -> Path:
         """containerd's own program, told where our containerd is and which namespace is Kubernetes'."""
         return self.bin / "ctr"
+
+    @property
+    def ctr_command(self) -> tuple[str, ...]:
+        """What that program consists of."""
+        return ("ctr", "--address", str(self.socket), "--namespace", "k8s.io")
 
     # What stays when the cluster is taken down.
 
@@ -120,6 +126,11 @@ class Layout:
     def socket(self) -> Path:
         """containerd's, from outside."""
         return self.run / "containerd" / "containerd.sock"
+
+    @property
+    def group(self) -> str:
+        """The name of the control group that everything of this cluster is in, in every hierarchy."""
+        return f"mirrord-{hashlib.sha256(str(self.top).encode()).hexdigest()[:8]}"
 
     def binds(self) -> dict[str, Path]:
         """The folders whose paths are fixed in the daemons' code, and what of ours they see in their place."""

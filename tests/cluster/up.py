@@ -39,13 +39,15 @@ def up(layout: Layout) -> None:
     for name, text in files(layout).items():
         path = layout.etc / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        if not path.exists() or path.read_text() != text:  # kube-proxy ends when its file is written
+            path.write_text(text)
 
     everything = daemons(layout)
     first, rest = everything[:BEFORE_API], everything[BEFORE_API:]
     api = Api(layout)
     _start(layout, first)
     _wait(layout, api, first)
+    _await(layout, first, partial(images.reachable, layout), "containerd answers")
     _load_pause(layout)
     _start(layout, rest)
     for where, content in objects().items():
@@ -115,7 +117,6 @@ def _await(
 
 def _load_pause(layout: Layout) -> None:
     """Have the image of each pod's first process."""
-    wait_until(layout.socket.exists, PATIENCE, lambda: "containerd has no socket")
     if not images.loaded(PAUSE, layout):
         archive = layout.images / "pause.tar"
         machine = platform.machine()

@@ -94,3 +94,11 @@ def test_all_are_needed_in_a_pod(missing: int) -> None:
         parse(POD[:missing] + POD[missing + 2 :])
 
     assert caught.value.code == 2
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, word in (("--help", "target's root"), ("--version", f"mirrord-agent {__version__}")):
+        with pytest.raises(SystemExit) as caught:
+            parse([option])
+        assert caught.value.code == 0
+        assert word in capsys.readouterr().out

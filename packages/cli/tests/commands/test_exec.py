@@ -41,7 +41,12 @@ def mirrord(tmp_path: Path) -> Runs:
     ("arguments", "variables", "code", "said"),
     [
         (["--", "true"], {}, 64, "No target is named.\n         Name a target"),
-        (["-t", "pod/shop", "--", "true"], {}, 64, "The target pod/shop is in a cluster"),
+        (
+            ["-t", "pod/shop", "--", "true"],
+            {"KUBECONFIG": "/no/such/file"},
+            78,
+            "There is no kubeconfig: /no/such/file",
+        ),
         (["--", "true"], {"MIRRORD_IMPERSONATED_TARGET": "process/x"}, 78, "'x' is no process's number"),
         (["-f", "none.json", "--", "true"], {}, 78, "none.json can't be read"),
         (["-f", "--", "true"], {}, 78, "./.mirrord/mirrord.json can't be read"),

@@ -44,7 +44,9 @@ def server() -> Iterator[ApiServer]:
         served.answer("GET", TARGET, (200, target_pod()))
         served.answer("POST", JOBS, lambda asked: (201, asked.body or {}))
         served.tell(PODS, "ADDED", pod(RUNNING))
-        served.refuse("PATCH", PARTS, 403, 'pods "web-5d8" is forbidden: violates PodSecurity "baseline:latest": NET_ADMIN')
+        served.refuse(
+            "PATCH", PARTS, 403, 'pods "web-5d8" is forbidden: violates PodSecurity "baseline:latest": NET_ADMIN'
+        )
         yield served
 
 
@@ -191,7 +193,9 @@ def test_the_session_is_killed(
 
 
 def test_a_cluster_that_refuses(start: Callable[..., InCluster], server: ApiServer) -> None:
-    server.answer("POST", JOBS, (403, failure(403, 'jobs.batch is forbidden: User "u" cannot create resource', "Forbidden")))
+    server.answer(
+        "POST", JOBS, (403, failure(403, 'jobs.batch is forbidden: User "u" cannot create resource', "Forbidden"))
+    )
 
     with pytest.raises(MirrordError) as caught:
         start(lambda _instruction: None)

@@ -92,6 +92,7 @@ class _Taken:
 
     pid: int
     our_uid: int
+    beside: bool
     hostname: bytes | None = None
     rights: Rights = NO_RIGHTS
     other_user: bool = False
@@ -99,10 +100,12 @@ class _Taken:
     rules: bool = False
 
     def network_failure(self) -> Failure | None:
-        return None if self.network else network_forbidden(self.pid, self.our_uid)
+        return None if self.network else network_forbidden(self.pid, self.our_uid, beside=self.beside)
 
     def rules_failure(self) -> Failure | None:
-        return None if self.rules else rules_forbidden(self.pid, self.our_uid, other_user=self.other_user)
+        if self.rules:
+            return None
+        return rules_forbidden(self.pid, self.our_uid, other_user=self.other_user, beside=self.beside)
 
 
 def hold(pid: int, start: int, *, before_change: Callable[[], None], beside: bool = False) -> HeldTarget:
@@ -129,7 +132,7 @@ def hold(pid: int, start: int, *, before_change: Callable[[], None], beside: boo
     try:
         if not _may_look(process):
             _become(process, before_change)
-        return _hold_parts(pid, start, process, death, before_change)
+        return _hold_parts(pid, start, process, death, before_change, beside=beside)
     except (FileNotFoundError, ProcessLookupError):
         raise gone(pid) from None
     except PermissionError:
@@ -154,7 +157,9 @@ def _become(process: int, before_change: Callable[[], None]) -> None:
     _carry_out(TakeIds(rights.uid, rights.gid, rights.groups), process)
 
 
-def _hold_parts(pid: int, start: int, process: int, death: int, before_change: Callable[[], None]) -> HeldTarget:
+def _hold_parts(
+    pid: int, start: int, process: int, death: int, before_change: Callable[[], None], *, beside: bool
+) -> HeldTarget:
     root = os.open("root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
     variables = os.open("environ", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
     memory = os.open("statm", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
@@ -162,7 +167,7 @@ def _hold_parts(pid: int, start: int, process: int, death: int, before_change: C
     working_directory = below(outside_root, os.readlink(b"cwd", dir_fd=process))
     name = _read(process, "comm").removesuffix(b"\n")
     ids = parse_status(_read(process, "status"))[1]
-    taken = _Taken(pid, os.geteuid(), other_user=_elsewhere(process, "ns/user"))
+    taken = _Taken(pid, os.geteuid(), beside, other_user=_elsewhere(process, "ns/user"))
     _take_rights(taken, process, before_change)
     return HeldTarget(
         pid=pid,

@@ -144,8 +144,11 @@ def check_kernel(*, machine: str, known_machine: bool, openat2: bool) -> None:
         raise TargetRefused(FailureKind.UNSUPPORTED, text)
 
 
-def network_forbidden(pid: int, our_uid: int) -> Failure:
+def network_forbidden(pid: int, our_uid: int, *, beside: bool = False) -> Failure:
     """Return why a network namespace that we may not enter leaves the target's network out."""
+    if beside:
+        text = "the agent may not enter the network of the target's pod: it lacks the capability SYS_ADMIN"
+        return Failure(FailureKind.FORBIDDEN, None, text)
     if our_uid == 0:
         helps = "this agent lacks the capability SYS_ADMIN there: run mirrord with it, or where the target was started"
     else:
@@ -153,8 +156,11 @@ def network_forbidden(pid: int, our_uid: int) -> Failure:
     return Failure(FailureKind.FORBIDDEN, None, f"process {pid} is in a network namespace of its own, {helps}")
 
 
-def rules_forbidden(pid: int, our_uid: int, *, other_user: bool) -> Failure:
+def rules_forbidden(pid: int, our_uid: int, *, other_user: bool, beside: bool = False) -> Failure:
     """Return why connections that come to the target can't be redirected."""
+    if beside and not other_user:
+        text = "the agent can't redirect them: it lacks the capability NET_ADMIN"
+        return Failure(FailureKind.FORBIDDEN, None, text)
     if other_user:
         helps = "its user namespace has no power over the network that it shares with others: give it one of its own"
     elif our_uid == 0:

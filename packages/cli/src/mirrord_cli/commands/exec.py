@@ -13,7 +13,7 @@ import click
 from mirrord_cli.config.driver import DEFAULT_FILE, load
 from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.resolve import Resolved
-from mirrord_cli.config.target import EXAMPLE, ClusterTarget, target_name
+from mirrord_cli.config.target import EXAMPLE, TARGETLESS, ClusterTarget, target_name
 from mirrord_cli.environment import BUILT_IN, Wishes, merge
 from mirrord_cli.environment.probes import KUBERNETES, probe_warnings, probes_of
 from mirrord_cli.errors import MirrordError
@@ -256,7 +256,7 @@ def _settings(
             include=tuple(map(_bytes, env.include)),
             exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
-        network=replace(resolved.network, debugger_ports=debuggers),
+        network=replace(_network(resolved), debugger_ports=debuggers),
         skipped_programs=skipped,
         library=os.fsencode(_library()),
         time_to_live=fs.cache_ttl,
@@ -264,6 +264,14 @@ def _settings(
         log_path=new_log(own),
         user_id=os.geteuid(),
     )
+
+
+def _network(resolved: Resolved) -> NetworkRules:
+    """Return the rules; an agent that is its own target has no connections that come."""
+    target = resolved.target
+    if isinstance(target, ClusterTarget) and target.kind == TARGETLESS:
+        return resolved.network.without(["incoming"])
+    return resolved.network
 
 
 def _library() -> str:
