@@ -20,7 +20,9 @@ from mirrord_agent.log import Log
 from mirrord_agent.server import run
 from mirrord_agent.target.driver import HeldTarget
 from mirrord_protocol.client import Client, open_client
-from mirrord_protocol.values import Hello
+from mirrord_protocol.server import Service, Until
+from mirrord_protocol.server import serve as protocol_serve
+from mirrord_protocol.values import Failure, Hello
 
 TOKEN = bytes(range(32))
 T = TypeVar("T")
@@ -55,7 +57,14 @@ async def service(root: Path) -> AsyncIterator[Client]:
     held = hold_folder(root)
     async with trio.open_nursery() as nursery:
         digest = hashlib.sha256(TOKEN).digest()
-        nursery.start_soon(run, trio.SocketStream(its), digest, held, Log("error"))
+
+        async def carry(service: Service, until: Until) -> Failure:
+            return await protocol_serve(trio.SocketStream(its), token_digest=digest, service=service, until=until)
+
+        async def never() -> Failure:
+            await trio.sleep_forever()
+
+        nursery.start_soon(run, carry, held, Log("error"), "another session", never)
         async with open_client(trio.SocketStream(ours), Hello(TOKEN, environment=False)) as client:
             yield client
     for fd in (held.process, held.death, held.root, held.memory, held.variables):

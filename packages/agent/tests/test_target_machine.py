@@ -42,7 +42,7 @@ STAT = b"7 (a (b) \n c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2"
 
 
 def test_stat_with_an_odd_name() -> None:
-    assert parse_stat(STAT) == Process(b"a (b) \n c", "S", 4194560, 98765)
+    assert parse_stat(STAT) == Process(b"a (b) \n c", "S", 1, 4194560, 98765)
 
 
 def test_status() -> None:
@@ -76,7 +76,7 @@ def test_paths_as_the_target_sees_them(root: bytes, text: bytes, inside: bytes |
 
 # ---------------------------------------------------------------------------------------------- refusals
 
-RUNNING = Process(b"shop", "S", 0, 5)
+RUNNING = Process(b"shop", "S", 1, 0, 5)
 
 
 def test_the_process_that_was_meant() -> None:

@@ -25,6 +25,7 @@ from mirrord_agent.kernel.layouts import (
     RESOLVE_IN_ROOT,
 )
 from mirrord_agent.target.machine import (
+    IDS_CAPABILITIES,
     NETWORK_CAPABILITIES,
     EnterHost,
     EnterNetwork,
@@ -104,13 +105,17 @@ class _Taken:
         return None if self.rules else rules_forbidden(self.pid, self.our_uid, other_user=self.other_user)
 
 
-def hold(pid: int, start: int, *, before_change: Callable[[], None]) -> HeldTarget:
+def hold(pid: int, start: int, *, before_change: Callable[[], None], beside: bool = False) -> HeldTarget:
     """Open the target, and act with its rights from now on.
 
-    `before_change` is called before we become another user, who may see other files.
+    Args:
+        pid: Its number.
+        start: When it was started, in clock ticks since boot.
+        before_change: Called before we become another user, who may see other files.
+        beside: Whether this agent was put beside it in a pod; for the words of a refusal.
 
     Raises:
-        TargetRefused: it can't be had; the text says why, and what would help.
+        TargetRefused: It can't be had; the text says why, and what would help.
     """
     known = kernel.machine_supported()
     check_kernel(machine=platform.machine(), known_machine=known, openat2=known and _has_openat2())
@@ -122,11 +127,31 @@ def hold(pid: int, start: int, *, before_change: Callable[[], None]) -> HeldTarg
     except (FileNotFoundError, ProcessLookupError):
         raise gone(pid) from None
     try:
+        if not _may_look(process):
+            _become(process, before_change)
         return _hold_parts(pid, start, process, death, before_change)
     except (FileNotFoundError, ProcessLookupError):
         raise gone(pid) from None
     except PermissionError:
-        raise forbidden(pid, os.stat(process).st_uid, os.geteuid()) from None
+        raise forbidden(pid, os.stat(process).st_uid, os.geteuid(), beside=beside) from None
+
+
+def _may_look(process: int) -> bool:
+    """Whether the kernel lets us see the target's files (ptrace(2), "Ptrace access mode checking")."""
+    try:
+        os.close(os.open("root", O_PATH | os.O_CLOEXEC, dir_fd=process))
+    except PermissionError:
+        return False
+    return True
+
+
+def _become(process: int, before_change: Callable[[], None]) -> None:
+    """Become the target's user with the rights that we have: without SYS_PTRACE, its equal alone may look into it."""
+    rights = parse_status(_read(process, "status"))[0]
+    if IDS_CAPABILITIES & ~_our_rights().effective:
+        return
+    before_change()
+    _carry_out(TakeIds(rights.uid, rights.gid, rights.groups), process)
 
 
 def _hold_parts(pid: int, start: int, process: int, death: int, before_change: Callable[[], None]) -> HeldTarget:

@@ -45,6 +45,7 @@ class Process:
 
     name: bytes
     state: str
+    parent: int
     flags: int
     start: int
     """In clock ticks since boot."""
@@ -65,7 +66,7 @@ def parse_stat(data: bytes) -> Process:
     """Parse /proc/PID/stat. The name may hold anything, also parentheses and newlines."""
     head, _, tail = data.rpartition(b")")
     fields = tail.split()
-    return Process(head.partition(b"(")[2], fields[0].decode(), int(fields[6]), int(fields[19]))
+    return Process(head.partition(b"(")[2], fields[0].decode(), int(fields[1]), int(fields[6]), int(fields[19]))
 
 
 def parse_status(data: bytes) -> tuple[Rights, list[int]]:
@@ -113,9 +114,14 @@ def check_process(pid: int, process: Process, start: int) -> None:
         raise TargetRefused(FailureKind.GONE, text)
 
 
-def forbidden(pid: int, uid: int, our_uid: int) -> TargetRefused:
-    """Return the refusal of a process that we may not look into."""
-    if uid == our_uid:
+def forbidden(pid: int, uid: int, our_uid: int, *, beside: bool = False) -> TargetRefused:
+    """Return the refusal of a process that we may not look into; `beside`: the agent was put there for it."""
+    if beside:
+        text = (
+            f"this agent has no permission to look into the target's process: that runs as user {uid}, the agent as user"
+            f" {our_uid}, and it takes the same user with no fewer rights, or the capability SYS_PTRACE"
+        )
+    elif uid == our_uid:
         text = (
             f"no permission to look into process {pid}, though it is the same user's: it has more rights than this "
             "user, or hides itself; run mirrord as root"
