@@ -49,7 +49,7 @@ def server() -> Iterator[Server]:
 def api(server: Server) -> Iterator[CountingApi]:
     found = CountingApi(server)
     yield found
-    found._pool.clear()
+    found.close()
 
 
 def find(api: Api, name: str) -> FoundTarget | None:

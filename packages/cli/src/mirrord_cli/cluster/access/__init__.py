@@ -1,1 +1,1 @@
-"""How a cluster is reached, as a kubeconfig says."""
+"""How the cluster is reached and as whom, from a kubeconfig or from inside a pod."""

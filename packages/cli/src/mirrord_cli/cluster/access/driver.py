@@ -1,45 +1,42 @@
-"""Reads a kubeconfig by the kubernetes client, which also runs plug-ins for credentials, and makes `Access` of it.
+"""Reads kubeconfigs, or what a pod has, and the files and programs that they name. What it all means is in machine.py.
 
-The client writes certificates and keys to files, which it removes when Python ends; this process doesn't end but
-becomes the program. So they get a folder of their own, in memory where there is /dev/shm, which is gone at once.
+Secrets stay in memory: nothing is written to a file.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import yaml
-from kubernetes.config.config_exception import ConfigException
-from kubernetes.config.exec_provider import ExecProvider
-from kubernetes.config.incluster_config import (
-    SERVICE_CERT_FILENAME,
-    SERVICE_TOKEN_FILENAME,
-    InClusterConfigLoader,
+from mirrord_cli.cluster.access.kubeconfig import Chosen, Cluster, Document, Plugin, User, choose, parse_document
+from mirrord_cli.cluster.access.machine import (
+    Credentials,
+    access_to,
+    decode,
+    server_of,
+    source_of,
+    static_authorization,
 )
-from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
-from msgspec import Struct
-
-from mirrord_cli.cluster.access.machine import impersonation, no_context, plugin_failed, proxy_for
+from mirrord_cli.cluster.access.plugin.driver import run_plugin
+from mirrord_cli.cluster.access.proxies import proxy_for
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.session.access import Access
 
-MEMORY = "/dev/shm"
-NEXT = "Correct it; `kubectl config view` shows what it says."
-NONE_NEXT = "Log in to a cluster, or name a kubeconfig: the key kubeconfig, or the variable KUBECONFIG."
+POD = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""What a pod's container has of its service account (Kubernetes, "Accessing the API from a Pod")."""
+DEFAULT = "~/.kube/config"
 
 
-class Loaded(Struct, frozen=True):
-    """What a kubeconfig says."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How a cluster is reached, and the words for it."""
 
     access: Access
     namespace: str
     """The context's, or `default`."""
+    user: str
+    """Who asks, for a person: `user alice of context shop`."""
 
 
 def load_access(
@@ -49,160 +46,127 @@ def load_access(
     accept_invalid_certificates: bool | None,
     use_proxy: bool,
     variables: Mapping[str, str],
+    pod: str = POD,
 ) -> Loaded:
-    """Read the kubeconfig, or what a pod is given, and run its plug-in if it has one.
+    """Return how the user's cluster is reached.
 
     Args:
-        kubeconfig: Its path, or several as KUBECONFIG has them; None: KUBECONFIG, then ~/.kube/config, then a pod's.
-        context: Which of its contexts; None: the current one.
-        accept_invalid_certificates: Instead of what it says; None leaves that.
-        use_proxy: Whether the variables for proxies count.
-        variables: This process's.
+        kubeconfig: A file's path; None: those of KUBECONFIG, or `~/.kube/config`, or what a pod has.
+        context: The name of one; None: the current one.
+        accept_invalid_certificates: None: as the kubeconfig says.
+        use_proxy: Whether variables may name a proxy.
+        variables: The environment.
+        pod: Where a pod has what it reaches the API server with.
 
     Raises:
-        MirrordError: There is none, or it can't be used.
+        MirrordError: There is no kubeconfig, or it, or what it names, can't be used.
     """
-    given = kubeconfig or variables.get("KUBECONFIG")
-    paths = [os.path.expanduser(path) for path in (given or "~/.kube/config").split(os.pathsep) if path]
-    there = [path for path in paths if os.path.exists(path)]
-    if kubeconfig and not there:
-        text = f"There is no kubeconfig {kubeconfig}."
-        raise MirrordError("configuration", text, "Correct the key kubeconfig, or the variable MIRRORD_KUBECONFIG.")
-    if there:
-        loaded = _from_files(there, context, variables)
-    elif "KUBERNETES_SERVICE_HOST" in variables and os.path.exists(SERVICE_TOKEN_FILENAME):
-        loaded = _from_pod(variables)
+    paths, named = _paths(kubeconfig, variables)
+    files = [(os.path.abspath(path), _document(path)) for path in paths if named or os.path.exists(path)]
+    if any(_says_something(document) for _, document in files):
+        chosen = choose(files, context)
+        user = f"user {chosen.user_name} of context {chosen.context}" if chosen.user_name else "nobody in particular"
     else:
-        raise MirrordError("configuration", f"There is no kubeconfig: {', '.join(paths)} isn't there.", NONE_NEXT)
-    loader, headers, namespace = loaded
-    return Loaded(
-        Access(
-            server=loader.host,
-            verify=loader.verify if accept_invalid_certificates is None else not accept_invalid_certificates,
-            authorities=loader.authorities,
-            server_name=loader.server_name,
-            certificate=loader.certificate,
-            key=loader.key,
-            headers=(*((("Authorization", loader.token),) if loader.token else ()), *headers),
-            proxy=proxy_for(loader.host, loader.proxy, variables, use_proxy=use_proxy),
+        chosen, user = _inside(pod, paths, variables), "the pod's service account"
+    cluster = chosen.cluster
+    authorities = _content(cluster.certificate_authority_data, cluster.certificate_authority, "certificate-authority")
+    credentials = _credentials(chosen, authorities, variables)
+    proxy = proxy_for(server_of(chosen), chosen.cluster.proxy_url, variables, use_proxy=use_proxy)
+    access = access_to(chosen, authorities, credentials, accept_invalid=accept_invalid_certificates, proxy=proxy)
+    return Loaded(access, chosen.namespace or "default", user)
+
+
+def _paths(kubeconfig: str | None, variables: Mapping[str, str]) -> tuple[list[str], bool]:
+    """Return the files that may have something, and whether one was named, which has to be there."""
+    if kubeconfig:
+        return [_home(kubeconfig, variables)], True
+    listed = [path for path in variables.get("KUBECONFIG", "").split(os.pathsep) if path]
+    return [_home(path, variables) for path in listed or [DEFAULT]], False
+
+
+def _home(path: str, variables: Mapping[str, str]) -> str:
+    home = variables.get("HOME", "")
+    return os.path.join(home, path[2:]) if path.startswith("~/") and home else path
+
+
+def _document(path: str) -> Document:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where it is
+    try:
+        return parse_document(yaml.load(_read(path, "kubeconfig"), loader), path)  # noqa: S506 - it is a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        why = getattr(error, "problem", None) or type(error).__name__
+        text = f"The kubeconfig {path} can't be understood: {place}{why}."
+        raise MirrordError("configuration", text, "Correct it, or name another with --kubeconfig.") from None
+
+
+def _says_something(document: Document) -> bool:
+    return bool(document.clusters or document.contexts or document.users or document.current_context)
+
+
+def _read(path: str, what: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        text = f"The {what} {path} can't be read: {error.strerror}."
+        raise MirrordError("configuration", text, "Check the path and its permissions.") from None
+
+
+def _content(data: str, path: str, what: str) -> bytes:
+    """Return what data, or else a file, has; nothing if there is neither."""
+    if data:
+        return decode(data, f"{what}-data")
+    return _read(path, f"file that the kubeconfig names as {what},") if path else b""
+
+
+def _credentials(chosen: Chosen, authorities: bytes, variables: Mapping[str, str]) -> Credentials:
+    user = chosen.user
+    certificate = _content(user.client_certificate_data, user.client_certificate, "client-certificate")
+    key = _content(user.client_key_data, user.client_key, "client-key")
+    source = source_of(user)
+    if isinstance(source, Plugin):
+        asked = run_plugin(source, chosen.cluster, authorities, variables)
+        return asked if not certificate else Credentials(asked.authorization, certificate, key)
+    if source is not None:
+        from mirrord_cli.cluster.access.provider.driver import ask_provider
+
+        return Credentials(ask_provider(chosen, source), certificate, key)
+    return Credentials(static_authorization(user, _token(user)), certificate, key)
+
+
+def _token(user: User) -> str:
+    """Return the token of a user's token file; empty if there is none, or another counts in its place."""
+    if not user.token_file:
+        return ""
+    try:
+        return _read(user.token_file, "token file").decode().strip()
+    except UnicodeDecodeError:
+        text = f"The token file {user.token_file} is no text."
+        raise MirrordError("configuration", text, "Check what the kubeconfig names as tokenFile.") from None
+
+
+def _inside(pod: str, paths: Sequence[str], variables: Mapping[str, str]) -> Chosen:
+    """Return what a pod's container knows of its cluster. Raises MirrordError outside of pods."""
+    host, port = variables.get("KUBERNETES_SERVICE_HOST", ""), variables.get("KUBERNETES_SERVICE_PORT", "")
+    token = os.path.join(pod, "token")
+    if not host or not port or not os.path.exists(token):
+        text = f"There is no kubeconfig: looked for {', '.join(paths)}."
+        next_step = (
+            "Name one with --kubeconfig or KUBECONFIG; what made the cluster, or your cloud's tool, can write it."
+        )
+        raise MirrordError("configuration", text, next_step)
+    namespace = os.path.join(pod, "namespace")
+    return Chosen(
+        context="",
+        namespace=_read(namespace, "file").decode(errors="replace").strip() if os.path.exists(namespace) else "",
+        cluster=Cluster(
+            server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+            certificate_authority=os.path.join(pod, "ca.crt"),
         ),
-        namespace,
+        user_name="",
+        user=User(token_file=token),
     )
-
-
-class _Read(Struct, frozen=True, kw_only=True):
-    """What a loader of the client has, with the content of its files."""
-
-    host: str
-    token: str = ""
-    verify: bool = True
-    authorities: bytes = b""
-    server_name: str = ""
-    certificate: bytes = b""
-    key: bytes = b""
-    proxy: str | None = None
-
-
-class _Loader(KubeConfigLoader):  # type: ignore[misc]
-    """The client's loader, but for a plug-in that fails: there it only logs."""
-
-    def _load_from_exec_plugin(self) -> bool:
-        if "exec" not in self._user:
-            return False
-        command = self._user["exec"]["command"]
-        hint = self._user["exec"].safe_get("installHint") or ""
-        folder = self._get_base_path(self._cluster.path)
-        if os.sep not in command:  # as kubectl does: only a path is relative to the kubeconfig
-            found = shutil.which(command)
-            if found is None:
-                raise plugin_failed(command, "there is no such command in PATH", hint)
-        try:
-            status = ExecProvider(self._user["exec"], folder, self._cluster).run()
-        except FileNotFoundError:
-            raise plugin_failed(command, "there is no such file", hint) from None
-        except (ConfigException, OSError) as error:
-            said = str(error).removeprefix("exec: ").strip().splitlines()
-            raise plugin_failed(command, said[-1] if said else "", hint) from None
-        if token := status.get("token"):
-            self.token = f"Bearer {token}"
-        if "clientCertificateData" in status and "clientKeyData" in status:
-            self.plugin_pair = status["clientCertificateData"].encode(), status["clientKeyData"].encode()
-        elif not token:
-            raise plugin_failed(command, "its answer has neither token nor certificate", hint)
-        return True
-
-
-def _from_files(
-    paths: list[str], context: str | None, variables: Mapping[str, str]
-) -> tuple[_Read, tuple[tuple[str, str], ...], str]:
-    where = os.pathsep.join(paths)
-    folder = tempfile.mkdtemp(prefix="mirrord-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
-    try:
-        merged = KubeConfigMerger(os.pathsep.join(paths))
-        raw = merged.config.value if merged.config else {}
-        names = [each["name"] for each in raw.get("contexts") or []]
-        wanted = context or raw.get("current-context") or None
-        if wanted is None or wanted not in names:
-            raise no_context(wanted, names, where)
-        loader = _Loader(
-            merged.config,
-            active_context=wanted,
-            config_base_path=None,
-            config_persister=merged.save_changes,
-            temp_file_path=folder,
-        )
-        loader._load_authentication()  # noqa: SLF001 - load_and_set, but without a Configuration to put it into
-        loader._load_cluster_info()  # noqa: SLF001
-        user = loader._user.value if loader._user else {}  # noqa: SLF001
-        if "auth-provider" in user and not hasattr(loader, "token"):
-            text = f"The kubeconfig's auth-provider {user['auth-provider'].get('name')!r} gives no token."
-            raise MirrordError("cluster", text, "Log in to the cluster again, or use its plug-in for credentials.")
-        certificate, key = getattr(loader, "plugin_pair", None) or (
-            _content(loader, "cert_file"),
-            _content(loader, "key_file"),
-        )
-        read = _Read(
-            host=loader.host,
-            token=getattr(loader, "token", ""),
-            verify=getattr(loader, "verify_ssl", True),
-            authorities=_content(loader, "ssl_ca_cert"),
-            server_name=getattr(loader, "tls_server_name", None) or "",
-            certificate=certificate,
-            key=key,
-            proxy=getattr(loader, "proxy", None),
-        )
-        namespace = loader.current_context["context"].get("namespace") or "default"
-    except MirrordError:
-        raise
-    except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        # The client takes a kubeconfig for what it should be: what isn't so shows as any of these.
-        text = f"The kubeconfig ({where}) can't be used: {_plain(error)}."
-        raise MirrordError("configuration", text, NEXT) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return read, tuple(impersonation(user)), namespace
-
-
-def _from_pod(variables: Mapping[str, str]) -> tuple[_Read, tuple[tuple[str, str], ...], str]:
-    loader: Any = InClusterConfigLoader(SERVICE_TOKEN_FILENAME, SERVICE_CERT_FILENAME, environ=variables)
-    try:
-        loader._load_config()  # noqa: SLF001 - as above
-    except ConfigException as error:
-        raise MirrordError(
-            "configuration", f"This pod's access to its cluster can't be used: {error}", NONE_NEXT
-        ) from None
-    own = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
-    namespace = own.read_text(encoding="utf-8").strip() if own.exists() else "default"
-    return _Read(host=loader.host, token=loader.token, authorities=_content(loader, "ssl_ca_cert")), (), namespace
-
-
-def _content(loader: object, attribute: str) -> bytes:
-    path = getattr(loader, attribute, None)
-    return Path(path).read_bytes() if path else b""
-
-
-def _plain(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,108 +1,153 @@
-"""What follows from a kubeconfig and from this machine's variables: proxies, impersonation, which context. No I/O."""
+"""From what a kubeconfig means to `Access`: the server, who may vouch for it, and what each request carries. No I/O.
+
+Files and programs are read and run by driver.py, plugin/ and provider/; which proxy is used is decided in proxies.py.
+"""
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from mirrord_cli.cluster.objects import Json
+from mirrord_cli.cluster.access.kubeconfig import Chosen, Cluster, Plugin, Provider, User
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.session.access import Access
 
-PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-NO_PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
-MOST_NAMED = 20
-"""So many contexts are named in an error."""
+TOKEN_CHARACTERS = "-._~!#$&'*+^`|"
+"""Beside letters and digits, what a header's name may have (RFC 9110 5.6.2, without the percent sign)."""
+BAD_IN_HEADER = re.compile(r"[\x00-\x1f\x7f]")
+REMOVED = {
+    "gcp": "Use the plug-in gke-gcloud-auth-plugin: `gcloud container clusters get-credentials` writes it.",
+    "azure": "Use the plug-in kubelogin: `kubelogin convert-kubeconfig` writes it.",
+}
+"""Ways to credentials that kubectl has given up (Kubernetes 1.26), and what to do."""
 
 
-def proxy_for(server: str, own: str | None, variables: Mapping[str, str], *, use_proxy: bool) -> str:
-    """Return the proxy to a server; empty for none.
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a user is known by."""
+
+    authorization: str = ""
+    certificate: bytes = b""
+    key: bytes = b""
+
+    def __repr__(self) -> str:
+        return "Credentials()"
+
+
+def source_of(user: User) -> Plugin | Provider | None:
+    """Return what has to be asked for credentials; None where the kubeconfig has them, or there are none.
+
+    Raises:
+        MirrordError: No client has this way any more.
+    """
+    if user.token or user.token_file or user.username:
+        return None
+    if user.plugin is not None:
+        return user.plugin
+    if user.auth_provider is None:
+        return None
+    name = user.auth_provider.name
+    if name != "oidc":
+        text = f"The kubeconfig's user has the auth-provider {name!r}, which kubectl doesn't have any more either."
+        raise MirrordError("configuration", text, REMOVED.get(name, "Have an exec plug-in or a token in its place."))
+    return user.auth_provider
+
+
+def static_authorization(user: User, token_of_file: str) -> str:
+    """Return the header for a token, or a name and a password, that stand in a kubeconfig; empty for neither."""
+    if token := token_of_file or user.token:
+        return bearer(token)
+    if user.username:
+        both = f"{user.username}:{user.password}".encode()
+        return f"Basic {base64.b64encode(both).decode()}"
+    return ""
+
+
+def bearer(token: str) -> str:
+    """Return the header for a token. Raises MirrordError."""
+    if BAD_IN_HEADER.search(token) or not token.isascii():
+        text = "The token for the cluster has characters that no token has."
+        raise MirrordError("configuration", text, "Look at where it comes from: a file's line, or a plug-in's output.")
+    return f"Bearer {token}"
+
+
+def access_to(
+    chosen: Chosen, authorities: bytes, credentials: Credentials, *, accept_invalid: bool | None, proxy: str
+) -> Access:
+    """Return how a chosen cluster is reached.
 
     Args:
-        server: Its address.
-        own: What the kubeconfig says of it (`proxy-url`), which goes before all else.
-        variables: This machine's.
-        use_proxy: Whether those count.
+        chosen: The context's meaning.
+        authorities: Who may sign for the server, PEM; empty for those of this machine.
+        credentials: The user's.
+        accept_invalid: Whether the server's certificate may be anything; None: as the kubeconfig says.
+        proxy: As `Access` has it.
+
+    Raises:
+        MirrordError: The server's address is none.
     """
-    if own:
-        return own
-    parts = urlsplit(server)
-    if not use_proxy or _bypasses(parts.hostname or "", parts.port, _first(variables, NO_PROXY_VARIABLES)):
-        return ""
-    if parts.scheme == "http":  # CGI's HTTP_PROXY is a client's header; only the small letters are this machine's
-        return variables.get("http_proxy") or _first(variables, PROXY_VARIABLES[2:])
-    return _first(variables, PROXY_VARIABLES)
+    cluster = chosen.cluster
+    server = server_of(chosen)
+    headers = (("Authorization", credentials.authorization),) if credentials.authorization else ()
+    return Access(
+        server=server,
+        verify=not (cluster.insecure_skip_tls_verify if accept_invalid is None else accept_invalid),
+        authorities=authorities,
+        server_name=cluster.tls_server_name,
+        certificate=credentials.certificate,
+        key=credentials.key,
+        headers=(*headers, *_impersonation(chosen.user)),
+        proxy=proxy,
+    )
 
 
-def _first(variables: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((variables[name] for name in names if variables.get(name)), "")
-
-
-def _bypasses(host: str, port: int | None, rules: str) -> bool:
-    """Whether NO_PROXY has a host: names with what is below them, addresses, subnets, `*`; each with a port or without."""
+def server_of(chosen: Chosen) -> str:
+    """Return the server's address, with its scheme. Raises MirrordError."""
+    server = chosen.cluster.server.strip().rstrip("/")
+    if server and "://" not in server:
+        server = f"{'https' if _is_secured(chosen.cluster, chosen.user) else 'http'}://{server}"
     try:
-        address = ipaddress.ip_address(host)
+        parts = urlsplit(server)
+        valid = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        address = None
-    for rule in filter(None, (rule.strip().lower() for rule in rules.split(","))):
-        if rule == "*":
-            return True
-        if address is not None:
-            try:
-                if address in ipaddress.ip_network(rule, strict=False):
-                    return True
-            except ValueError:
-                pass
-        name, colon, number = rule.rpartition(":")
-        if colon and number.isdecimal() and "]" not in number:
-            if port != int(number):
-                continue
-            rule = name.strip("[]")  # noqa: PLW2901 - the same rule without its port
-        rule = rule.removeprefix("*").lstrip(".")  # noqa: PLW2901 - likewise without its dot
-        if host == rule or host.endswith("." + rule):
-            return True
-    return False
+        valid = False
+    if not valid:
+        text = f"The kubeconfig's cluster of context {chosen.context!r} has no address that can be used: {server!r}."
+        raise MirrordError("configuration", text, "Write one like `server: https://HOST:6443`.")
+    return server
 
 
-def impersonation(user: Json) -> Iterator[tuple[str, str]]:
-    """Yield the headers that a kubeconfig's user asks for: `as`, `as-uid`, `as-groups`, `as-user-extra`.
-
-    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
-    """
-    if name := user.get("as"):
-        yield "Impersonate-User", str(name)
-    if uid := user.get("as-uid"):
-        yield "Impersonate-Uid", str(uid)
-    for group in user.get("as-groups") or ():
-        yield "Impersonate-Group", str(group)
-    for key, values in (user.get("as-user-extra") or {}).items():
-        for value in values:
-            yield f"Impersonate-Extra-{quote(str(key), safe='')}", str(value)
+def decode(data: str, what: str) -> bytes:
+    """Return what base64 in a kubeconfig means. Raises MirrordError."""
+    try:
+        return base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        text = f"The kubeconfig's {what} is no base64."
+        raise MirrordError("configuration", text, "Correct it, or name a file in its place.") from None
 
 
-def no_context(name: str | None, known: Sequence[str], where: str) -> MirrordError:
-    """Return the error for a context that isn't there; `name` is None where the kubeconfig names no current one."""
-    if not known:
-        return MirrordError("configuration", f"The kubeconfig ({where}) has no contexts.", "Log in to a cluster first.")
-    if name is None:
-        text = f"The kubeconfig ({where}) has no current context."
-        return MirrordError("configuration", text, f"Name one with --context: {_listed(known)}.")
-    close = difflib.get_close_matches(name, known, 1)
-    others = [*close, *(each for each in known if each not in close)]
-    return MirrordError(
-        "configuration", f"The kubeconfig ({where}) has no context {name!r}.", f"It has: {_listed(others)}."
+def _is_secured(cluster: Cluster, user: User) -> bool:
+    """Whether something is said that makes sense for TLS only: then it is meant."""
+    return bool(
+        cluster.certificate_authority
+        or cluster.certificate_authority_data
+        or cluster.insecure_skip_tls_verify
+        or user.client_certificate
+        or user.client_certificate_data
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
-
-
-def plugin_failed(command: str, error: str, hint: str) -> MirrordError:
-    """Return the error for a plug-in that gave no credentials."""
-    text = (
-        f"The kubeconfig's plug-in {command!r} gives no credentials: {error.strip().rstrip('.') or 'it says nothing'}."
-    )
-    return MirrordError("cluster", text, hint.strip() or "Run `kubectl get pods`: it starts the same plug-in.")
+def _impersonation(user: User) -> Iterator[tuple[str, str]]:
+    """Yield the headers by which a user acts as another (Kubernetes, user impersonation)."""
+    if user.act_as:
+        yield "Impersonate-User", user.act_as
+    if user.act_as_uid:
+        yield "Impersonate-Uid", user.act_as_uid
+    yield from (("Impersonate-Group", group) for group in user.act_as_groups)
+    for name, values in user.act_as_user_extra.items():
+        key = quote(name.lower(), safe=TOKEN_CHARACTERS).lower()
+        yield from ((f"Impersonate-Extra-{key}", value) for value in values)

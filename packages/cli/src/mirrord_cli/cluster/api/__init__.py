@@ -1,1 +1,1 @@
-"""Requests to a cluster."""
+"""Questions to the API server, and what comes of them."""
