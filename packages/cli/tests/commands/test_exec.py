@@ -129,7 +129,7 @@ def test_settings_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     made = settings(HOME=f"{tmp_path}/./x/..//home/", TMPDIR="/var//tmp/")
 
-    assert made.target.pid == os.getpid()
+    assert made.target == find_target(os.getpid())
     assert made.files.mode is Mode.READ
     assert made.files.home == os.fsencode(tmp_path) + b"/home"
     assert made.files.working_directory == os.fsencode(tmp_path)

@@ -121,10 +121,13 @@ class Forward:
         else:
             self._socket.receive_eof()
         events = list(self._events())
-        if self.stage is not Stage.OVER and (not data or self._socket.state in {State.CLOSING, State.CLOSED}):
+        return [*events, *self._closed(at_end=not data)]
+
+    def _closed(self, *, at_end: bool) -> Iterator[Event]:
+        """Yield the end, if it is here and nothing said so yet."""
+        if self.stage is not Stage.OVER and (at_end or self._socket.state in {State.CLOSING, State.CLOSED}):
             self.stage = Stage.OVER
-            events.append(self._end())
-        return events
+            yield self._end()
 
     def _events(self) -> Iterator[Event]:
         for event in self._socket.events_received():
