@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.cluster.layout import LIB_KUBELET, NODE, NODE_NAME, SERVICES, Layout
+from tests.cluster.layout import API_NAME, LIB_KUBELET, NODE, NODE_NAME, SERVICES, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
                 "--enable-admission-plugins=NodeRestriction",
                 "--allow-privileged=true",
                 f"--service-cluster-ip-range={SERVICES}",
-                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-issuer=https://{API_NAME}",
                 f"--service-account-key-file={pki / 'tokens.pub'}",
                 f"--service-account-signing-key-file={pki / 'tokens.key'}",
                 "--profiling=false",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 
-from tests.cluster import host, processes
+from tests.cluster import host, processes, runtime
 from tests.cluster.daemons import daemons
-from tests.cluster.doing import attempt, say
+from tests.cluster.doing import say
 from tests.cluster.layout import Layout
 
 
@@ -15,17 +15,10 @@ def down(layout: Layout, *, everything: bool = False) -> None:
     by_name = {daemon.name: daemon for daemon in daemons(layout)}
     processes.kill(layout, by_name["kubelet"])  # first, or it would start pods again
     if processes.is_running(layout, by_name["containerd"]):
-        _forget_containers(layout)
+        runtime.forget_containers(layout)
     host.end_processes(layout)
     host.clean(layout)
     say("down")
     if everything:
         shutil.rmtree(layout.top)
         say(f"removed {layout.top}")
-
-
-def _forget_containers(layout: Layout) -> None:
-    """Have containerd end and forget the containers; else it would tell the next kubelet of them. It may be past that."""
-    for things in ("tasks", "containers"):
-        if found := attempt(*layout.ctr_command, things, "list", "--quiet").stdout.split():
-            attempt(*layout.ctr_command, things, "remove", *(("--force",) if things == "tasks" else ()), *found)

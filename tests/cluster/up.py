@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tests.cluster import host, images, processes
+from tests.cluster import host, processes, runtime
 from tests.cluster.api import Api, resolves
 from tests.cluster.building import build_programs, install_packages, make_certificates
 from tests.cluster.configurations import files
@@ -35,7 +35,7 @@ def up(layout: Layout) -> None:
     install_packages()
     build_programs(layout)
     make_certificates(layout)
-    _make_room(layout)
+    is_new = _make_room(layout)
     for name, text in files(layout).items():
         path = layout.etc / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,9 +46,8 @@ def up(layout: Layout) -> None:
     first, rest = everything[:BEFORE_API], everything[BEFORE_API:]
     api = Api(layout)
     _start(layout, first)
+    _have_containerd(layout, first, is_new=is_new)
     _wait(layout, api, first)
-    _await(layout, first, partial(images.reachable, layout), "containerd answers")
-    _load_pause(layout)
     _start(layout, rest)
     for where, content in objects().items():
         _await(layout, everything, partial(api.apply, where, content), f"{where} is made")
@@ -63,8 +62,11 @@ def up(layout: Layout) -> None:
         say(words)
 
 
-def _make_room(layout: Layout) -> None:
-    """Have what the daemons run in. A cluster of an earlier boot, or one that lost its namespace, begins anew."""
+def _make_room(layout: Layout) -> bool:
+    """Have what the daemons run in; whether the cluster begins anew.
+
+    That it does after it was taken down, after the machine was, and when it has lost its mount namespace.
+    """
     boot = layout.run / "boot"
     intact = boot.exists() and boot.read_text() == processes.boot() and host.has_namespace(layout)
     if not intact:
@@ -81,6 +83,7 @@ def _make_room(layout: Layout) -> None:
     if not intact:
         host.make_namespace(layout)
         boot.write_text(processes.boot())
+    return not intact
 
 
 def _start(layout: Layout, wanted: Sequence[Daemon]) -> None:
@@ -115,11 +118,20 @@ def _await(
     wait_until(come, PATIENCE, failure)
 
 
-def _load_pause(layout: Layout) -> None:
-    """Have the image of each pod's first process."""
-    if not images.loaded(PAUSE, layout):
+def _have_containerd(layout: Layout, running: Sequence[Daemon], *, is_new: bool) -> None:
+    """Have containerd answer, without containers of an earlier cluster, and with the image of pods' first process."""
+    answers = partial(_await, layout, running, partial(runtime.answers, layout), "containerd answers")
+    answers()
+    if is_new and runtime.forget_containers(layout):
+        # It has read their list, and would go on telling of them.
+        for daemon in running:
+            if daemon.name == "containerd":
+                processes.kill(layout, daemon)
+        _start(layout, running)
+        answers()
+    if not runtime.has_image(PAUSE, layout):
         archive = layout.images / "pause.tar"
         machine = platform.machine()
         program = (layout.bin / "pause").read_bytes()
         archive.write_bytes(program_archive(full_name(PAUSE), program, ARCHITECTURES.get(machine, machine), "pause"))
-        images.load_image(archive, layout)
+        runtime.load_image(archive, layout)
