@@ -1,0 +1,1 @@
+"""Builds the agent's container image on a machine that has no image registry."""
