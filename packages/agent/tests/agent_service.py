@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,7 +65,7 @@ async def service(root: Path) -> AsyncIterator[Client]:
         async def never() -> Failure:
             await trio.sleep_forever()
 
-        nursery.start_soon(run, carry, held, Log("error"), "another session", never)
+        nursery.start_soon(partial(run, carry, held, Log("error"), owner="another session", told_to_end=never))
         async with open_client(trio.SocketStream(ours), Hello(TOKEN, environment=False)) as client:
             yield client
     for fd in (held.process, held.death, held.root, held.memory, held.variables):
