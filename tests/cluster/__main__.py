@@ -12,7 +12,7 @@ import os
 import sys
 
 from tests.cluster.building import missing_packages
-from tests.cluster.doing import Failed
+from tests.cluster.doing import Failed, say
 from tests.cluster.down import down
 from tests.cluster.layout import HERE
 from tests.cluster.status import status
@@ -37,7 +37,11 @@ def main() -> int:
         return status(HERE)
     HERE.top.mkdir(mode=0o755, exist_ok=True)
     with HERE.lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another who changes the cluster")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             if chosen.command == "up":
                 up(HERE)

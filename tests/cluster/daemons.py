@@ -33,7 +33,7 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
         Daemon(
             "etcd",
             (
-                "etcd",
+                str(layout.bin / "etcd"),
                 f"--data-dir={layout.state / 'etcd'}",
                 f"--listen-client-urls=https://{NODE}:2379",
                 f"--advertise-client-urls=https://{NODE}:2379",
@@ -47,7 +47,6 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
                 "--client-cert-auth",
                 "--peer-client-cert-auth",
                 "--unsafe-no-fsync",  # a machine that went down gets a new cluster
-                "--logger=zap",
                 "--log-level=warn",
             ),
         ),
