@@ -134,8 +134,8 @@ def make_certificates(layout: Layout) -> None:
         authority = (layout.pki / "ca.crt").read_bytes()
         for name in KUBECONFIGS:
             certificate, key = ((layout.pki / f"{name}.{kind}").read_bytes() for kind in ("crt", "key"))
-            _secret(layout.pki / f"{name}.kubeconfig", kubeconfig(authority, certificate, key))
-        _secret(layout.kubeconfig, (layout.pki / "admin.kubeconfig").read_text())
+            path = layout.kubeconfig if name == "admin" else layout.pki / f"{name}.kubeconfig"
+            _secret(path, kubeconfig(authority, certificate, key))
 
 
 def _secret(path: Path, text: str) -> None:
