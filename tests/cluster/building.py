@@ -7,8 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.certificates import (
@@ -18,7 +16,7 @@ from tests.cluster.certificates import (
     kubeconfig,
     openssl_commands,
 )
-from tests.cluster.doing import Failed, run, say
+from tests.cluster.doing import Failed, once, run, say
 from tests.cluster.layout import CNI_PLUGINS, KUBERNETES, Layout
 from tests.cluster.machine import new_enough
 from tools.image.machine import key_of
@@ -58,15 +56,6 @@ def install_packages() -> None:
     run("apt-get", "-qq", "update")
     options = ("-qq", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends")
     run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, *missing)
-
-
-@contextmanager
-def once(mark: Path, key: str) -> Iterator[bool]:
-    """Yield whether something must be made, and mark it as made with this key when that is done."""
-    made = mark.exists() and mark.read_text() == key
-    yield not made
-    if not made:
-        mark.write_text(key)
 
 
 def build_programs(layout: Layout) -> None:
