@@ -136,6 +136,7 @@ def test_nobody_gains_rights_by_it(image: Image) -> None:
     special = stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH | stat.S_IWGRP
 
     assert [member.name for member in image.added if not member.issym() and member.mode & special] == []
+    assert [member.name for member in image.added if any("capability" in name for name in member.pax_headers)] == []
     assert {(member.uid, member.gid) for member in image.added} == {(0, 0)}
 
 

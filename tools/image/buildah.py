@@ -6,6 +6,7 @@ It keeps them by overlay mounts where the kernel allows, else as copies; STORAGE
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ class Store:
         need_root()
         need("buildah")
         self._options = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
+        if driver := os.environ.get("STORAGE_DRIVER"):  # buildah looks at it only where it isn't given a folder
+            self._options += ["--storage-driver", driver]
 
     def buildah(self, command: str, *arguments: str) -> str:
         """Run a command of buildah."""

@@ -9,7 +9,8 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,9 @@ from mirrord_agent.log import Log
 from mirrord_agent.server import run
 from mirrord_agent.target.driver import HeldTarget
 from mirrord_protocol.client import Client, open_client
-from mirrord_protocol.values import Hello
+from mirrord_protocol.server import Service, Until
+from mirrord_protocol.server import serve as protocol_serve
+from mirrord_protocol.values import Failure, Hello
 
 TOKEN = bytes(range(32))
 T = TypeVar("T")
@@ -55,7 +58,14 @@ async def service(root: Path) -> AsyncIterator[Client]:
     held = hold_folder(root)
     async with trio.open_nursery() as nursery:
         digest = hashlib.sha256(TOKEN).digest()
-        nursery.start_soon(run, trio.SocketStream(its), digest, held, Log("error"))
+
+        async def carry(service: Service, until: Until) -> Failure:
+            return await protocol_serve(trio.SocketStream(its), token_digest=digest, service=service, until=until)
+
+        async def never() -> Failure:
+            await trio.sleep_forever()
+
+        nursery.start_soon(partial(run, carry, held, Log("error"), owner="another session", told_to_end=never))
         async with open_client(trio.SocketStream(ours), Hello(TOKEN, environment=False)) as client:
             yield client
     for fd in (held.process, held.death, held.root, held.memory, held.variables):
@@ -70,10 +80,20 @@ def serve(root: Path, block: Callable[[Client], Awaitable[T]]) -> T:
             async with service(root) as client:
                 return await block(client)
 
-    before = set(os.listdir("/proc/self/fd"))
+    before = descriptors()
     result = trio.run(go)
     deadline = time.monotonic() + 10
-    while left := set(os.listdir("/proc/self/fd")) - before:  # a thread that nobody waits for may still use some
+    # A thread that nobody waits for may still use some.
+    while left := {number: what for number, what in descriptors().items() if number not in before}:
         assert time.monotonic() < deadline, left
         os.sched_yield()
     return result
+
+
+def descriptors() -> dict[str, str]:
+    """This process's descriptors, but for the listing's own, and what each of them is."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+    return found

@@ -1,73 +1,57 @@
-"""The agent as a program: options, the target and its rights, then one session.
+"""The agent as a program: its options, its port or its connection, and what has to be ready before all else is loaded.
 
-All modules are loaded before rights are taken: the target's user may not be able to read them. No thread exists until
-the event loop runs, since a user namespace can only be entered by a process of one thread.
+The rest is life/driver.py's. It is loaded behind an open port, so that whoever comes there first waits, and isn't refused.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import pwd
-import signal
 import socket
-import struct
 import sys
 from types import TracebackType
 
-from mirrord_agent import __version__, options
-from mirrord_agent.incoming.machine import owner_text
+from mirrord_agent import options
 from mirrord_agent.log import Log
-from mirrord_agent.target.driver import HeldTarget, hold
-from mirrord_agent.target.machine import TargetRefused
+from mirrord_agent.starting.driver import LastWords, end_when_told, go_first, listen
 
+USAGE = 2
+UNAVAILABLE = 69
 DEFECT = 70
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run an agent to the end of its session."""
     chosen = options.parse(sys.argv[1:] if arguments is None else arguments)
-    log = Log(chosen.log_level, target=chosen.target_pid)
+    end_when_told()
+    log, words = Log(chosen.log_level), LastWords(chosen.termination_log)
 
     def on_defect(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        words.say(f"A defect of the agent ({kind.__name__}); its log has the rest.")
         log("error", "a defect", exc_info=(kind, error, traceback))
         os._exit(DEFECT)
 
     sys.excepthook = on_defect
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever presses Ctrl-C wants it to end, without a report
     os.chdir("/")
-    connection = _connection(chosen.connected_fd)
-    if connection is None:
-        print(f"mirrord-agent: descriptor {chosen.connected_fd} is no connected Unix stream socket", file=sys.stderr)
-        return 2
+    if chosen.connected_fd is not None:
+        connection = _connection(chosen.connected_fd)
+        if connection is None:
+            print(
+                f"mirrord-agent: descriptor {chosen.connected_fd} is no connected Unix stream socket", file=sys.stderr
+            )
+            return USAGE
+    else:
+        try:
+            connection = listen(chosen.port)
+        except OSError as error:
+            text = f"The agent can't listen on port {chosen.port} of the loopback: {error.strerror}."
+            words.say(text)
+            print(f"mirrord-agent: {text}", file=sys.stderr)
+            return UNAVAILABLE
+        go_first()
 
-    owner = _owner(connection)
+    from mirrord_agent.life.driver import run
 
-    import trio
-
-    from mirrord_agent import server
-
-    def before_change() -> None:
-        """Load what is only loaded when it is needed: the target's user may not be able to read it."""
-        log.load()
-        server.load_names()
-
-    target: HeldTarget | TargetRefused
-    try:
-        target = hold(chosen.target_pid, chosen.target_start, before_change=before_change)
-    except TargetRefused as refusal:
-        target = refusal
-
-    async def serve() -> None:
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
-        _tell_ready(chosen.target_pid, served=isinstance(target, HeldTarget))
-        failure = await server.run(stream, chosen.token_digest, target, log, owner)
-        if isinstance(target, TargetRefused):  # after the session has heard of it: the first line takes a while
-            log("warning", "the target can't be served", reason=str(target))
-        log("info", "the session has ended", kind=failure.kind.name.lower(), reason=failure.text)
-
-    trio.run(serve)
-    return 0
+    return run(chosen, connection, log, words)
 
 
 def _connection(fd: int) -> socket.socket | None:
@@ -81,24 +65,6 @@ def _connection(fd: int) -> socket.socket | None:
         return None
     right = connection.family == socket.AF_UNIX and connection.type == socket.SOCK_STREAM
     return connection if right else None
-
-
-def _owner(connection: socket.socket) -> str:
-    """Return whose session this is, before we are somebody else, elsewhere: for those who find a port taken."""
-    process, user, _ = struct.unpack("iii", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    try:
-        name = pwd.getpwuid(user).pw_name
-    except KeyError:
-        name = f"user {user}"
-    return owner_text(name, os.uname().nodename, process)
-
-
-def _tell_ready(pid: int, *, served: bool) -> None:
-    line = {"event": "ready", "version": __version__, "pid": os.getpid(), "target": pid, "served": served}
-    try:
-        os.write(1, json.dumps(line).encode() + b"\n")
-    except OSError:  # nobody listens, which is no reason not to serve
-        return
 
 
 if __name__ == "__main__":

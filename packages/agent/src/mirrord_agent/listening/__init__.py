@@ -1,0 +1,1 @@
+"""An agent that waits for its session on a port."""

@@ -1,0 +1,123 @@
+"""Accepts whoever comes to the agent's port, and serves the first that shows the token. machine.py decides who that is.
+
+The port was opened by ../starting/driver.py, in the network that the agent was started in.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+from itertools import count
+
+import trio
+
+from mirrord_agent.listening.machine import PATIENCE, Door, nobody
+from mirrord_agent.log import Log
+from mirrord_protocol.server import Service, Until, serve
+from mirrord_protocol.values import Failure
+
+PAUSE = 0.1
+"""Seconds until the next try where there are no descriptors left."""
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+async def serve_first(
+    listener: socket.socket,
+    *,
+    token_digest: bytes,
+    service: Service,
+    until: Until,
+    told_to_end: Until,
+    patience: float,
+    log: Log,
+) -> Failure:
+    """Serve the first session that shows the token, to its end; return why it ended. Closes the listener.
+
+    Args:
+        listener: Where sessions come.
+        token_digest: The SHA-256 of the token.
+        service: What is done for the session.
+        until: Ends the session, as of `mirrord_protocol.server.serve`.
+        told_to_end: Ends the waiting for it.
+        patience: Seconds that it may take to come.
+        log: Where those who were sent away are logged.
+    """
+    return await _Listening(listener, token_digest, service, until, log).run(told_to_end, patience)
+
+
+class _Listening:
+    def __init__(self, listener: socket.socket, token_digest: bytes, service: Service, until: Until, log: Log) -> None:
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+        self._token_digest, self._service, self._until, self._log = token_digest, service, until, log
+        self._door = Door()
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self._came = trio.Event()
+        self._ended: Failure | None = None
+
+    async def run(self, told_to_end: Until, patience: float) -> Failure:
+        async with self._listener, trio.open_nursery() as nursery:
+            nursery.start_soon(self._accept, nursery)
+            nursery.start_soon(self._wait, told_to_end, patience, nursery.cancel_scope)
+        assert self._ended
+        return self._ended
+
+    async def _wait(self, told_to_end: Until, patience: float, everything: trio.CancelScope) -> None:
+        """End everything if the session doesn't come."""
+
+        async def give_up() -> None:
+            self._ended = await told_to_end()
+            everything.cancel()
+
+        with trio.move_on_after(patience) as waiting:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(give_up)
+                await self._came.wait()
+                nursery.cancel_scope.cancel()
+        if waiting.cancelled_caught:
+            self._ended = nobody(patience)
+            everything.cancel()
+
+    async def _accept(self, nursery: trio.Nursery) -> None:
+        for number in count():
+            stream = await self._next()
+            scope = self._scopes[number] = trio.CancelScope(deadline=trio.current_time() + PATIENCE)
+            if (longest := self._door.come(number)) is not None:
+                self._scopes[longest].cancel()
+            nursery.start_soon(self._serve, number, stream, scope, nursery.cancel_scope)
+
+    async def _next(self) -> trio.SocketStream:
+        while True:
+            try:
+                return await self._listener.accept()
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    raise
+                self._log("warning", "no connection can be accepted", reason=error.strerror)
+                await trio.sleep(PAUSE)
+
+    async def _serve(
+        self, number: int, stream: trio.SocketStream, scope: trio.CancelScope, everything: trio.CancelScope
+    ) -> None:
+        mine = False
+
+        def admit() -> Failure | None:
+            nonlocal mine
+            failure = self._door.admit(number)
+            if failure is None:
+                mine, scope.deadline = True, math.inf
+                self._came.set()
+            return failure
+
+        ended: Failure | None = None
+        with scope:
+            ended = await serve(
+                stream, token_digest=self._token_digest, service=self._service, until=self._until, admit=admit
+            )
+        self._door.leave(number)
+        del self._scopes[number]
+        if mine:
+            self._ended = ended
+            everything.cancel()
+        else:
+            self._log("info", "somebody was sent away", reason=ended.text if ended else "no token in time")
