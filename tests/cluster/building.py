@@ -63,7 +63,7 @@ def build_programs(layout: Layout) -> None:
     layout.bin.mkdir(parents=True, exist_ok=True)
     with once(layout.bin / ".built", key_of(KUBERNETES, *LINKS, folders=[SOURCES])) as wanted:
         if wanted:
-            go = _go(layout)
+            go = find_go(layout)
             say("building Kubernetes with Go (minutes, once)")
             _build(go, layout.bin)
             say("built")
@@ -73,7 +73,7 @@ def build_programs(layout: Layout) -> None:
         layout.ctr.chmod(0o755)
 
 
-def _go(layout: Layout) -> str:
+def find_go(layout: Layout) -> str:
     """Return a Go that is new enough: the machine's, else PyPI's."""
     local = layout.go / "go" / "bin" / "go"
     for found in ("go", str(local)):
