@@ -20,6 +20,8 @@ from mirrord_agent.listening import driver, machine
 from mirrord_agent.log import Log
 from mirrord_agent.starting.driver import listen
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_client
+from mirrord_protocol.framing import Frame, Kind, Lane, encode_frame
+from mirrord_protocol.messages import encode_message
 from mirrord_protocol.server import Reply
 from mirrord_protocol.values import Failure, FailureKind, Hello, ReadLink, Request, Target, Welcome
 
@@ -242,7 +244,7 @@ def test_garbage_ends_who_sent_it(data: bytes, monkeypatch: pytest.MonkeyPatch) 
     async def block(agent: Agent) -> None:
         async with agent.session() as client, trio.open_nursery() as nursery:
             assert await works(client)
-            monkeypatch.setattr(driver, "PATIENCE", 0.05)  # zeros are the beginning of a frame
+            monkeypatch.setattr(driver, "PATIENCE", 0.05)  # what is wrong of a frame is seen when it is whole
             stranger = await agent.stranger()
             nursery.start_soon(send, stranger, data)
             assert await is_closed(stranger)
@@ -258,9 +260,11 @@ async def send(stream: trio.SocketStream, data: bytes) -> None:
 
 
 def test_who_is_silent_or_slow_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    hello = encode_message(Hello(TOKEN, include=(bytes(3000),)))
+
     async def dribble(stream: trio.SocketStream) -> None:
-        while stream.socket.fileno() != -1:
-            await send(stream, b"\0")
+        for byte in b"".join(encode_frame(Frame(Kind.MESSAGE, Lane.CONTROL, 1, 0, 0, hello))):
+            await send(stream, bytes([byte]))
             await trio.sleep(0.001)
 
     async def block(agent: Agent) -> None:
@@ -313,7 +317,8 @@ def test_no_descriptors_for_a_moment() -> None:
 
     async def block(agent: Agent) -> None:
         stream = trio.SocketStream(trio.socket.socket())
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+        os.close(lowest := os.dup(stream.socket.fileno()))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         try:
             await stream.socket.connect(agent.address)
             await agent.log.said.wait()
