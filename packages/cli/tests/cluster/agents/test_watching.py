@@ -80,6 +80,18 @@ def test_the_way_of_an_ephemeral_container() -> None:
     assert watching.see_pod("MODIFIED", pod({"running": {}}, **web)) == Running("web-5d8")
 
 
+def test_another_pod_of_the_targets_name() -> None:
+    """A server may tell of the past first: of the pod that was there before the target took its name."""
+    watching = job(job="", pod="web-5d8", container=NAME, uid="11-22")
+    web: Any = {"name": "web-5d8", "ephemeral": True, "container": NAME}
+    before = pod({"running": {}}, uid="00-99", phase="Failed", **web)
+
+    assert watching.see_pod("ADDED", before) == Waiting("waiting for the node to take the agent")
+    assert watching.see_pod("DELETED", before) == Waiting("waiting for the node to take the agent")
+    assert watching.see_pod("MODIFIED", pod({"running": {}}, **web)) == Running("web-5d8")
+    assert watching.pod_uid == "11-22"
+
+
 @pytest.mark.parametrize(
     ("reason", "message", "said"),
     [
@@ -127,6 +139,8 @@ def test_containers_that_a_node_does_not_start(state: Json) -> None:
         (70, '{"event": "a defect"}\nValueError: 3', "(exit code 70): ValueError: 3.", "us", False),
         (0, "", "without a word (exit code 0).", "cluster", False),
         (127, "sh: no such program", "Sh: no such program.", "cluster", False),
+        (255, "exec /bin/mirrord-agent: exec format error", "exec format error.", "configuration", False),
+        (137, "", "without a word (exit code 137).", "cluster", False),
     ],
 )  # fmt: skip
 def test_agents_that_end(code: int, message: str, said: str, category: str, refused: bool) -> None:
