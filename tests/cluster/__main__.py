@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import shlex
 import sys
 
 from tests.cluster.building import missing_packages
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if chosen.command == "up":
                 up(HERE)
-                print(f"export KUBECONFIG={HERE.kubeconfig}")
+                print(f"export KUBECONFIG={shlex.quote(str(HERE.kubeconfig))}")
             else:
                 down(HERE, everything=chosen.all)
         except Failed as failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from tests.cluster import processes
@@ -32,7 +33,7 @@ def status(layout: Layout) -> int:
         print(f"{'pods':24} {len(pods['items']) if pods else '?'}")
     well.append(resolves())
     print(f"{'names':24} {'resolved' if well[-1] else 'not resolved'}")
-    print(f"export KUBECONFIG={layout.kubeconfig}")
+    print(f"export KUBECONFIG={shlex.quote(str(layout.kubeconfig))}")
     return 0 if all(well) else 1
 
 
