@@ -66,7 +66,7 @@ def client(cluster: Cluster, places: Places) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def kubeconfig(cluster: Cluster, places: Places, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of someone who may do in the run's namespaces what `mirrord rbac` prints, and no more."""
-    roles = [("-n", namespace, "-a", places.free) for namespace in places.all()]
+    roles = [("-n", namespace) for namespace in places.all()]
     return make_person(cluster, tmp_path_factory.mktemp("people"), "developer", places.free, *roles)
 
 
