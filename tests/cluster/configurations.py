@@ -104,6 +104,7 @@ def kubelet(layout: Layout) -> dict[str, Any]:
         "volumePluginDir": f"{LIB_KUBELET}/plugins-exec",
         "failCgroupV1": False,
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{layout.group}",
         "enforceNodeAllocatable": [],
         "failSwapOn": False,
         "makeIPTablesUtilChains": False,

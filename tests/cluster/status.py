@@ -37,8 +37,8 @@ def status(layout: Layout) -> int:
 
 
 def _daemon(layout: Layout, api: Api, daemon: Daemon) -> bool:
-    record = processes.read(layout, daemon)
-    if record is None or not processes.is_running(layout, daemon):
+    record = processes.read(layout, daemon.name)
+    if record is None or not processes.is_running(layout, daemon.name):
         print(f"{daemon.name:24} dead; its log is {layout.log / daemon.name}")
         return False
     well = not daemon.health or api.healthy(daemon.health)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.e2e.kit.developer import Developer
 from tests.e2e.kit.people import make_person
 from tests.e2e.kit.places import Places, make_places
 from tests.e2e.kit.report import report
-from tests.kit.run import Runner, new_runner
+from tests.kit.run import Runner, new_runner, which
 
 USED = pytest.StashKey[tuple[Cluster, Places]]()
 """What a failed test is reported with."""
@@ -87,6 +88,21 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
 def developer(runner: Runner, kubeconfig: Path, places: Places) -> Developer:
     """Someone with the least rights, in the namespace where everything may be."""
     return Developer(runner, kubeconfig, places.free)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], str]:
+    """The path of a program of this machine; without it the test is skipped, or fails where `CI` is set."""
+
+    def find(name: str) -> str:
+        path = which(name)
+        if path is None and os.environ.get("CI"):
+            pytest.fail(f"{name} is missing, and CI is set")
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
 
 
 @pytest.fixture(scope="session")

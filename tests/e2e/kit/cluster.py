@@ -73,6 +73,12 @@ class Cluster:
         (found,) = self.pods(namespace, app)
         return found
 
+    def domain(self, namespace: str) -> str:
+        """What the full names of Services end with, as a pod there is told (resolv.conf(5))."""
+        text = self.kubectl("exec", "-n", namespace, "client", "--", "cat", "/etc/resolv.conf")
+        before = f"{namespace}.svc."
+        return next(word.removeprefix(before) for word in text.split() if word.startswith(before))
+
     def context(self) -> Json:
         """What the kubeconfig says of the cluster, alone."""
         view = json.loads(self.kubectl("config", "view", "--minify", "--flatten", "--raw", "-o", "json"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import time
@@ -41,10 +43,10 @@ class Program:
             assert time.monotonic() < end, f"it never said {text!r}:\n{state}"
             time.sleep(0.02)
 
-    def end(self, number: int = signal.SIGINT) -> int:
-        """End it by a signal; its exit code."""
+    def end(self) -> int:
+        """End it as a terminal does when somebody presses Ctrl-C; its exit code."""
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            os.killpg(self.process.pid, signal.SIGINT)
         return self.wait()
 
     def wait(self, seconds: float = PATIENCE) -> int:
@@ -70,6 +72,12 @@ class Developer:
         """What is set where they type."""
         image = {"MIRRORD_AGENT_IMAGE": AGENT_IMAGE} if AGENT_IMAGE else {}
         return {"KUBECONFIG": str(self.kubeconfig), **image, **self.variables, **(env or {})}
+
+    def configuration(self, **keys: Any) -> str:
+        """A file that says these keys; its path."""
+        path = self.runner.folder / f"{len(list(self.runner.folder.glob('*.json')))}.json"
+        path.write_text(json.dumps(keys))
+        return str(path)
 
     def run(
         self, *arguments: str, env: Mapping[str, str] | None = None, **rest: Any
@@ -102,6 +110,7 @@ class Developer:
                 arguments,
                 env=self.environment(env),
                 cwd=cwd or self.runner.folder,
+                process_group=0,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

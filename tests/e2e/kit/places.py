@@ -42,7 +42,10 @@ def make_places(cluster: Cluster) -> Iterator[Places]:
         cluster.apply(*workloads.in_restricted(), namespace=places.restricted)
         for namespace in places.all()[:3]:
             cluster.kubectl("rollout", "status", "-n", namespace, "deployment", f"--timeout={READY}")
-            cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pods", "--all", f"--timeout={READY}")
+            ready = ("wait", "-n", namespace, "--for=condition=Ready", "pods", "-l", f"app!={workloads.HALF}")
+            cluster.kubectl(*ready, f"--timeout={READY}")
+        half = ("--for=condition=Ready", f"pod/{workloads.HALF}-1", f"--timeout={READY}")
+        cluster.kubectl("wait", "-n", places.free, *half)
         yield places
     finally:
         cluster.kubectl("delete", "namespace", *places.all(), "--wait=false")

@@ -28,6 +28,7 @@ RESTRICTED = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 """What Pod Security's level `restricted` wants, and a root that can't be written."""
+HALF = "half"
 SIDECAR = "istio-proxy"
 """A name that is known for one that isn't anybody's target."""
 
@@ -52,7 +53,7 @@ def go(name: str = "shop", *ports: int, **rest: Any) -> Json:
 def flask(name: str = "shop", image: str = SHOP_IMAGE, **rest: Any) -> Json:
     """A container with gunicorn, whose probes have a port of their own."""
     script = (
-        'mkdir -p /scratch/notes && echo "written by target" > /scratch/notes/note && '
+        'echo "written by target" > /scratch/note && '
         f"exec gunicorn --workers 2 --worker-tmp-dir /scratch -b :{PORT} -b :{PROBED} \"shop:make('target')\""
     )
     return _container(name, image, ["sh", "-c"], [script], **_probes(PROBED), **rest)
@@ -60,7 +61,8 @@ def flask(name: str = "shop", image: str = SHOP_IMAGE, **rest: Any) -> Json:
 
 def node(program: str) -> Json:
     """A container with a program in Node, whose probes ask the port that it serves on."""
-    return _container("shop", SHOP_IMAGE, ["node"], [program, str(PORT), "target"], **_probes("shop"))
+    script = f'echo "written by target" > /scratch/note && exec node {program} {PORT} target'
+    return _container("shop", SHOP_IMAGE, ["sh", "-c"], [script], **_probes("shop"))
 
 
 def _probes(port: int | str) -> Json:
@@ -107,9 +109,9 @@ def furnished(container: Json) -> Json:
         {"name": "SHOP_LITERAL", "value": VARIABLES["SHOP_LITERAL"]},
         {"name": "SHOP_SECRET", "valueFrom": {"secretKeyRef": {"name": "shop", "key": "password"}}},
         {"name": "SHOP_CONFIGURED", "valueFrom": {"configMapKeyRef": {"name": "shop", "key": "colour"}}},
-        {"name": "NOTE", "value": "/scratch/note"},
+        {"name": "NOTE", "value": "/scratch/note"},  # which the shop in Go writes
     ]
-    mounts = [{"name": "settings", "mountPath": "/etc/shop"}, {"name": "scratch", "mountPath": "/scratch"}]
+    mounts = [{"name": "settings", "mountPath": "/srv/shop"}, {"name": "scratch", "mountPath": "/scratch"}]
     volumes = [{"name": "settings", "configMap": {"name": "shop"}}, {"name": "scratch", "emptyDir": {}}]
     return pod_spec(container | {"env": env, "volumeMounts": mounts}, volumes=volumes)
 
@@ -134,6 +136,15 @@ def _pod(name: str, *containers: Json, **rest: Any) -> Json:
 def locked() -> Json:
     """A Deployment that Pod Security admits everywhere."""
     return workload("Deployment", "locked", furnished(go(securityContext=RESTRICTED)))
+
+
+def half_ready() -> Json:
+    """Two pods, the first of which is never ready."""
+    command = ["sh", "-c", f'[ "$HOSTNAME" = {HALF}-1 ]']
+    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {"readinessProbe": {"exec": {"command": command}}}
+    made = workload("StatefulSet", HALF, pod_spec(container), serviceName=HALF, podManagementPolicy="Parallel")
+    made["spec"]["replicas"] = 2
+    return made
 
 
 def in_privileged() -> list[Json]:
@@ -161,6 +172,7 @@ def in_privileged() -> list[Json]:
         _object("batch/v1", "CronJob", "cron", spec={
             "schedule": "* * * * *", "concurrencyPolicy": "Forbid", "jobTemplate": {"spec": job},
         }),
+        half_ready(),
         _pod("alone", go()),
         _pod("several", sidecar, front, back),
         _pod("shared", front, back, shareProcessNamespace=True),

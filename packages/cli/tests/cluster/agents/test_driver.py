@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from cluster_pods import event, found, pod, unplaced
 from cluster_rights import right_for
-from scripted_server import ApiServer, Asked, api_server, failure, open_to
 from mirrord_cli.cluster.agents import rights
 from mirrord_cli.cluster.agents.driver import (
     RungRefused,
@@ -32,6 +31,7 @@ from mirrord_cli.config.keys import Config, Target
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.session.instructions import Began
+from scripted_server import ApiServer, Asked, api_server, failure, open_to
 
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
 PODS = "/api/v1/namespaces/shop/pods"

@@ -144,10 +144,18 @@ def _is_secured(cluster: Cluster, user: User) -> bool:
 def _impersonation(user: User) -> Iterator[tuple[str, str]]:
     """Yield the headers by which a user acts as another (Kubernetes, user impersonation)."""
     if user.act_as:
-        yield "Impersonate-User", user.act_as
+        yield "Impersonate-User", _header(user.act_as)
     if user.act_as_uid:
-        yield "Impersonate-Uid", user.act_as_uid
-    yield from (("Impersonate-Group", group) for group in user.act_as_groups)
+        yield "Impersonate-Uid", _header(user.act_as_uid)
+    yield from (("Impersonate-Group", _header(group)) for group in user.act_as_groups)
     for name, values in user.act_as_user_extra.items():
         key = quote(name.lower(), safe=TOKEN_CHARACTERS).lower()
-        yield from ((f"Impersonate-Extra-{key}", value) for value in values)
+        yield from ((f"Impersonate-Extra-{key}", _header(value)) for value in values)
+
+
+def _header(value: str) -> str:
+    """Return a value as HTTP has it: a character for each byte. Raises MirrordError."""
+    if BAD_IN_HEADER.search(value):
+        text = f"The kubeconfig's user acts as {value!r}, which has characters that no name has."
+        raise MirrordError("configuration", text, "Correct `as` and what is beside it.")
+    return value.encode().decode("latin-1")

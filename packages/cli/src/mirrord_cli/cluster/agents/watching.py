@@ -278,6 +278,8 @@ def _unfinished(pod: Json) -> str:
 def last_words(pod: Json, container: str) -> str:
     """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
     match _container(pod.get("status", {}), container):
+        case {"state": {"terminated": {"reason": "OOMKilled"}}}:
+            return "It was killed for want of memory."
         case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):
             return words(said)
     return ""
@@ -285,5 +287,5 @@ def last_words(pod: Json, container: str) -> str:
 
 def _last_words(ended: Json) -> str:
     """Return what a container said last: a message of its own, or the end of its log, whose last line says most."""
-    lines = [line for line in ended.get("message", "").splitlines() if line.strip()]
+    lines = [line.removeprefix("mirrord-agent: ") for line in ended.get("message", "").splitlines() if line.strip()]
     return lines[-1][:LONGEST] if lines and ended.get("exitCode") != UNAVAILABLE else " ".join(lines)
