@@ -66,7 +66,9 @@ def gone(cluster: Cluster, client: Client, developer: Developer) -> Callable[...
 
     def wait(seconds: float = GONE, app: str = "go") -> None:
         namespace = developer.namespace
-        took = wait_until(lambda: not remains(cluster, app, namespace), seconds, lambda: remains(cluster, app, namespace))
+        took = wait_until(
+            lambda: not remains(cluster, app, namespace), seconds, lambda: remains(cluster, app, namespace)
+        )
         assert client.get(f"{app}/after").text.startswith("target, go: /after")
         print(f"nothing was left after {took:.1f} s")
 

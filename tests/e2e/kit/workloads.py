@@ -141,7 +141,9 @@ def locked() -> Json:
 def half_ready() -> Json:
     """Two pods, the first of which is never ready."""
     command = ["sh", "-c", f'[ "$HOSTNAME" = {HALF}-1 ]']
-    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {"readinessProbe": {"exec": {"command": command}}}
+    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {
+        "readinessProbe": {"exec": {"command": command}}
+    }
     made = workload("StatefulSet", HALF, pod_spec(container), serviceName=HALF, podManagementPolicy="Parallel")
     made["spec"]["replicas"] = 2
     return made
