@@ -13,7 +13,7 @@ import dns.message
 import dns.query
 import dns.rcode
 
-from tests.cluster.layout import DOMAIN, NODE, Layout
+from tests.cluster.layout import API_NAME, NODE, Layout
 
 PATIENCE = 5
 
@@ -61,7 +61,7 @@ class Api:
 
 def resolves() -> bool:
     """Whether the name service knows the API's own name."""
-    question = dns.message.make_query(f"kubernetes.default.svc.{DOMAIN}", "A")
+    question = dns.message.make_query(API_NAME, "A")
     try:
         answer = dns.query.udp(question, NODE, timeout=PATIENCE)
     except (OSError, dns.exception.DNSException):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.layout import API_SERVICE, DOMAIN, NODE, NODE_NAME
+from tests.cluster.layout import API_NAME, API_SERVICE, NODE, NODE_NAME
 
 DAYS = "3650"
 OPENSSL_CONFIGURATION = "[req]\ndistinguished_name = none\n[none]\n"
@@ -44,7 +44,7 @@ CERTIFICATES = (
         "apiserver",
         "/CN=kube-apiserver",
         names=(
-            *(f"DNS:kubernetes{rest}" for rest in ("", ".default", ".default.svc", f".default.svc.{DOMAIN}")),
+            *(f"DNS:{name}" for name in ("kubernetes", "kubernetes.default", "kubernetes.default.svc", API_NAME)),
             f"IP:{API_SERVICE}",
             HOST,
         ),

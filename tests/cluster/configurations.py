@@ -104,6 +104,7 @@ def kubelet(layout: Layout) -> dict[str, Any]:
         "volumePluginDir": f"{LIB_KUBELET}/plugins-exec",
         "failCgroupV1": False,
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{layout.group}",
         "enforceNodeAllocatable": [],
         "failSwapOn": False,
         "makeIPTablesUtilChains": False,
@@ -144,7 +145,7 @@ def corefile(layout: Layout) -> str:
   ready {NODE}:8181
   cache 5
   kubernetes {DOMAIN} in-addr.arpa ip6.arpa {{
-    kubeconfig {layout.pki / "coredns.kubeconfig"}
+    kubeconfig "{layout.pki / "coredns.kubeconfig"}"
     pods insecure
     fallthrough in-addr.arpa ip6.arpa
     ttl 5

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import shutil
 
-from tests.cluster import host, processes
-from tests.cluster.daemons import daemons
-from tests.cluster.doing import attempt, say
+from tests.cluster import host, processes, runtime
+from tests.cluster.doing import say
 from tests.cluster.layout import Layout
 
 
 def down(layout: Layout, *, everything: bool = False) -> None:
     """Leave nothing running; with `everything` nothing of the cluster's folder is left either."""
-    by_name = {daemon.name: daemon for daemon in daemons(layout)}
-    processes.kill(layout, by_name["kubelet"])  # first, or it would start pods again
-    if processes.is_running(layout, by_name["containerd"]):
-        _forget_containers(layout)
+    processes.kill(layout, "kubelet")  # first, or it would start pods again
+    if processes.is_running(layout, "containerd"):
+        runtime.forget_containers(layout)
     host.end_processes(layout)
     host.clean(layout)
     say("down")
     if everything:
         shutil.rmtree(layout.top)
         say(f"removed {layout.top}")
-
-
-def _forget_containers(layout: Layout) -> None:
-    """Have containerd end and forget the containers; else it would tell the next kubelet of them. It may be past that."""
-    for things in ("tasks", "containers"):
-        if found := attempt(str(layout.ctr), things, "list", "--quiet").stdout.split():
-            attempt(str(layout.ctr), things, "remove", *(("--force",) if things == "tasks" else ()), *found)

@@ -1,42 +1,32 @@
-"""Images for the cluster, which has no registry: loading archives into containerd, and making systems to begin with.
-
-Pods that use them say `imagePullPolicy: Never`.
-"""
+"""Systems to make images from, for a cluster that has no registry: a minimal Debian with some packages."""
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cluster.doing import run
+from tests.cluster.doing import once
 from tests.cluster.layout import HERE, Layout
 from tools.image.buildah import Store
 from tools.image.machine import archive_name, full_name
 from tools.image.rootfs import rootfs
 
 
-def load_image(archive: Path, layout: Layout = HERE) -> None:
-    """Load the images of an OCI archive into the running cluster."""
-    run(str(layout.ctr), "images", "import", str(archive))
-
-
-def loaded(name: str, layout: Layout = HERE) -> bool:
-    """Whether the running cluster has an image of that name."""
-    return full_name(name) in run(str(layout.ctr), "images", "list", "--quiet").split()
-
-
 def base_image(name: str, packages: Sequence[str], layout: Layout = HERE) -> Path:
-    """Return the OCI archive of an image of that name, made before or now: a minimal Debian with these packages.
+    """Return the OCI archive of an image of that name, made before or now: this machine's release, with these packages.
 
-    As root, with mmdebstrap and buildah, which are installed if they are missing.
+    It takes root, and mmdebstrap and buildah, which are installed if they are missing. runtime.load_image loads it.
     """
-    root = rootfs(layout.images, packages)
-    archive, mark = (layout.images / f"{archive_name(name).removesuffix('.tar')}{end}" for end in (".tar", ".root"))
-    if not (archive.exists() and mark.exists() and mark.read_text() == root.name):
-        mark.unlink(missing_ok=True)
-        store = Store(layout.images)
-        made = f"localhost/{archive.stem}:made"
-        store.add(root, made)
-        store.save(made, archive, full_name(name))
-        mark.write_text(root.name)
+    layout.images.mkdir(parents=True, exist_ok=True)
+    with (layout.images / "lock").open("w") as lock:  # as tools/image does
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        root = rootfs(layout.images, packages)
+        archive = layout.images / archive_name(name)
+        with once(archive.with_suffix(".root"), root.name) as wanted:
+            if wanted or not archive.exists():
+                store = Store(layout.images)
+                made = f"localhost/{archive.stem}:made"
+                store.add(root, made)
+                store.save(made, archive, full_name(name))
     return archive

@@ -5,6 +5,7 @@ Others use it for the paths: `from tests.cluster.layout import HERE`, then `HERE
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ SERVICES = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 DNS_SERVICE = "10.96.0.10"
 DOMAIN = "cluster.local"
+API_NAME = f"kubernetes.default.svc.{DOMAIN}"
 NETWORK = "mirrord"
 """What CNI calls the pods' network, and nftables our table."""
 PAUSE = "mirrord-pause:1"
@@ -52,6 +54,11 @@ class Layout:
     def ctr(self) -> Path:
         """containerd's own program, told where our containerd is and which namespace is Kubernetes'."""
         return self.bin / "ctr"
+
+    @property
+    def ctr_command(self) -> tuple[str, ...]:
+        """What that program consists of."""
+        return ("ctr", "--address", str(self.socket), "--namespace", "k8s.io")
 
     # What stays when the cluster is taken down.
 
@@ -121,6 +128,11 @@ class Layout:
         """containerd's, from outside."""
         return self.run / "containerd" / "containerd.sock"
 
+    @property
+    def group(self) -> str:
+        """The name of the control group that everything of this cluster is in, in every hierarchy."""
+        return f"mirrord-{hashlib.sha256(str(self.top).encode()).hexdigest()[:8]}"
+
     def binds(self) -> dict[str, Path]:
         """The folders whose paths are fixed in the daemons' code, and what of ours they see in their place."""
         return {
@@ -132,5 +144,5 @@ class Layout:
         }
 
 
-HERE = Layout(Path(__file__).parent.parent.parent / ".cluster")
+HERE = Layout(Path(__file__).resolve().parent.parent.parent / ".cluster")
 """This checkout's cluster."""

@@ -1,4 +1,4 @@
-"""The server: who is let in, what a broken session can do to it (end itself), order on a handle, cleaning up."""
+"""The server: what a broken session can do to it (end itself), order on a handle, cleaning up; hellos are in test_server_hello.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_cl
 from mirrord_protocol.failure import LocalProtocolError
 from mirrord_protocol.framing import Frame, FrameReader, Kind, Lane, encode_frame
 from mirrord_protocol.messages import decode_message, encode_message
-from mirrord_protocol.server import Reply, check, serve
+from mirrord_protocol.server import Reply, serve
 from mirrord_protocol.values import (
     Failure,
     FailureKind,
@@ -27,9 +27,8 @@ from mirrord_protocol.values import (
     Refused,
     Request,
     StatPath,
-    Welcome,
 )
-from protocol_samples import MESSAGES, STAT, TARGET, TOKEN
+from protocol_samples import MESSAGES, STAT
 from protocol_service import DIGEST, HELLO, Service, connected, socket_streams
 
 
@@ -66,88 +65,6 @@ def talk(data: bytes, service: Service | None = None, *, end: bool = True) -> tu
                           if frame.kind == Kind.MESSAGE]  # fmt: skip
 
     return trio.run(run)
-
-
-async def refused(hello: Hello, service: Service | None = None) -> Failure:
-    with pytest.raises(RemoteError) as caught:
-        await _open(hello, service or Service())
-    return caught.value.failure
-
-
-async def _open(hello: Hello, service: Service) -> None:
-    mine, theirs = socket_streams()
-    async with trio.open_nursery() as nursery:
-
-        async def agent() -> None:
-            await serve(theirs, token_digest=DIGEST, service=service)
-
-        nursery.start_soon(agent)
-        error: RemoteError | None = None
-        try:
-            async with open_client(mine, hello):
-                pass
-        except RemoteError as refusal:
-            error = refusal
-    if error:
-        raise error
-
-
-# ---------------------------------------------------------------------------------------------- who is let in
-
-
-def test_a_wrong_token() -> None:
-    service = Service()
-    failure = trio.run(refused, Hello(b"guess"), service)
-
-    assert failure.kind == FailureKind.FORBIDDEN
-    assert "token" in failure.text
-    assert service.greeted is None
-
-
-@pytest.mark.parametrize(("major", "side"), [(2, "upgrade the agent"), (0, "upgrade mirrord on this machine")])
-def test_another_major_version_tells_which_side_to_upgrade(major: int, side: str) -> None:
-    failure = trio.run(refused, Hello(TOKEN, major=major, minor=4))
-
-    assert failure.kind == FailureKind.UNSUPPORTED
-    assert side in failure.text
-    assert f"{major}.4" in failure.text
-
-
-def test_the_token_comes_before_the_version() -> None:
-    failure = check(Hello(b"guess", major=9), DIGEST)
-
-    assert failure is not None
-    assert failure.kind == FailureKind.FORBIDDEN
-    assert check(HELLO, DIGEST) is None
-
-
-class Unable(Service):
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    async def welcome(self, hello: Hello) -> Welcome:
-        raise self.error
-
-
-@pytest.mark.parametrize(
-    ("error", "failure"),
-    [
-        (OSError(errno.EACCES, "x"), Failure(FailureKind.SYSTEM, "EACCES", "Permission denied")),
-        (RemoteError(Failure(FailureKind.GONE, None, "the target is gone")), Failure(FailureKind.GONE, None, "the target is gone")),
-    ],
-)  # fmt: skip
-def test_a_service_that_cannot_begin(error: Exception, failure: Failure) -> None:
-    assert trio.run(refused, HELLO, Unable(error)) == failure
-
-
-def test_an_environment_too_large_for_a_message_is_refused_with_advice() -> None:
-    service = Service()
-    service._welcome = Welcome(target=TARGET, environment=((b"X", bytes(2 << 20)),))
-    failure = trio.run(refused, HELLO, service)
-
-    assert failure.kind == FailureKind.LIMIT
-    assert "leave variables out" in failure.text
 
 
 def test_a_refusal_arrives_though_requests_wait_unread() -> None:

@@ -26,7 +26,7 @@ from mirrord_cli.session import server as session_server
 from mirrord_cli.session.framed import Reader
 from mirrord_cli.session.instructions import Began, Instruction, Meet
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, PodTarget, Settings
-from mirrord_cli.session.status import Message, Ready, Unmet, encode
+from mirrord_cli.session.status import Failed, Message, Ready, Unmet, encode
 from scripted_server import ApiServer, Asked, api_server, failure
 
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
@@ -190,6 +190,20 @@ def test_the_session_is_killed(
     expected = ["Began", "Began"] if when is Began else ["Began", "Meet", "Began"]
     while heard(tmp_path) != expected:  # pytest's time-out bounds it
         os.sched_yield()
+
+
+def test_a_session_that_can_not_be(start: Callable[..., InCluster], server: ApiServer, tmp_path: Path) -> None:
+    """What it says itself is told, though it wasn't asked."""
+    server.told.clear()
+
+    def script(instruction: Instruction) -> Message | None:
+        return Failed("you", "There is no room for the session's files.", "Make room.")
+
+    with pytest.raises(MirrordError) as caught:
+        start(script)
+
+    assert (caught.value.category, caught.value.text) == ("you", "There is no room for the session's files.")
+    assert len(asked(server, "DELETE")) == 1
 
 
 def test_a_cluster_that_refuses(start: Callable[..., InCluster], server: ApiServer) -> None:

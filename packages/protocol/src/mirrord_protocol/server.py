@@ -131,26 +131,43 @@ class Service(Protocol):
 
 
 Until = Callable[[], Awaitable[Failure]]
+Admit = Callable[[], Failure | None]
 
 
 async def serve(
-    stream: trio.abc.Stream, *, token_digest: bytes, service: Service, until: Until | None = None
+    stream: trio.abc.Stream,
+    *,
+    token_digest: bytes,
+    service: Service,
+    until: Until | None = None,
+    admit: Admit = lambda: None,
 ) -> Failure:
     """Serve one session from the first byte to the end; return why it ended. Closes the stream.
 
-    `token_digest` is the SHA-256 of the session's token; nothing is done for a session before its token was checked.
-    A session that breaks the protocol ends by this, not by an exception. When `until` returns, the welcomed session is
-    told its failure as goodbye, and ends.
+    A session that breaks the protocol ends by this, not by an exception.
+
+    Args:
+        stream: What it comes over.
+        token_digest: The SHA-256 of its token; nothing is done for a session before that was checked.
+        service: What is done for it then.
+        until: When it returns, the welcomed session is told its failure as goodbye, and ends.
+        admit: Called when the token was found to be right, and only then; returns why this session is refused all the
+            same, or None. So an agent that listens tells its session from whoever else reaches its port.
     """
     async with stream:
-        return await _Server(stream, service, until).run(token_digest)
+        return await _Server(stream, service, until).run(token_digest, admit)
 
 
-def check(hello: Hello, token_digest: bytes) -> Failure | None:
-    """Return why a hello is to be refused, or None."""
-    if not hmac.compare_digest(hashlib.sha256(hello.token).digest(), token_digest):
-        text = "the token is not this agent's: it serves another session; upgrade neither side, start a new session"
-        return Failure(FailureKind.FORBIDDEN, None, text)
+def check_token(hello: Hello, token_digest: bytes) -> Failure | None:
+    """Return why a hello is not for this agent, or None."""
+    if hmac.compare_digest(hashlib.sha256(hello.token).digest(), token_digest):
+        return None
+    text = "the token is not this agent's: it serves another session; upgrade neither side, start a new session"
+    return Failure(FailureKind.FORBIDDEN, None, text)
+
+
+def check_version(hello: Hello) -> Failure | None:
+    """Return why a session's protocol can't be spoken, or None."""
     if hello.major != MAJOR:
         side = "the agent" if hello.major > MAJOR else "mirrord on this machine, whose session asked"
         text = f"the session speaks protocol {hello.major}.{hello.minor}, the agent {MAJOR}.{MINOR}: upgrade {side}"
@@ -182,11 +199,11 @@ class _Server:
         self._last: dict[int, trio.Event] = {}  # of each handle: when the next request naming it may begin
         self._given_up: set[trio.Event] = set()  # of subscriptions that were closed: when they have ended
 
-    async def run(self, token_digest: bytes) -> Failure:
+    async def run(self, token_digest: bytes, admit: Admit) -> Failure:
         greeted = await self._greet()
         if isinstance(greeted, Failure):
             return await self._turn_away(greeted)
-        failure = check(greeted, token_digest)
+        failure = check_token(greeted, token_digest) or admit() or check_version(greeted)
         if failure is None:
             welcome = await self._welcome(greeted)
             if isinstance(welcome, Welcome):

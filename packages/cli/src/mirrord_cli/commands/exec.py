@@ -13,7 +13,7 @@ import click
 from mirrord_cli.config.driver import DEFAULT_FILE, load
 from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.resolve import Resolved
-from mirrord_cli.config.target import EXAMPLE, ClusterTarget, target_name
+from mirrord_cli.config.target import EXAMPLE, TARGETLESS, ClusterTarget, target_name
 from mirrord_cli.environment import BUILT_IN, Wishes, merge
 from mirrord_cli.environment.probes import KUBERNETES, probe_warnings, probes_of
 from mirrord_cli.errors import MirrordError
@@ -75,6 +75,10 @@ FLAGS = {
 """What options do that take no value."""
 EPILOG = """\b
 All after PROGRAM belongs to it. NAMES are separated by semicolons.
+TARGET is KIND/NAME, and /container/NAME behind it if need be; KIND is pod,
+deployment, statefulset, daemonset, replicaset, rollout, job, cronjob or
+service. Or it is label/KEY=VALUE,..., process/PID of this machine, or
+targetless: a pod of its own. `mirrord ls` lists what a namespace has.
 MODE is read, local or localwithoverrides.
 LEVEL is debug, info, warning or error.
 A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
@@ -83,8 +87,9 @@ Each option has a variable, which it overrides; both override the file:
   MIRRORD_IMPERSONATED_TARGET, MIRRORD_TARGET_NAMESPACE,
   MIRRORD_KUBECONFIG, MIRRORD_KUBE_CONTEXT,
   MIRRORD_ACCEPT_INVALID_CERTIFICATES (true or false),
-  MIRRORD_AGENT_NAMESPACE, ..._IMAGE, ..._TTL, ..._STARTUP_TIMEOUT,
-  MIRRORD_AGENT_RUST_LOG, MIRRORD_EPHEMERAL_CONTAINER (true or false),
+  MIRRORD_AGENT_MODE (auto, job or ephemeral), ..._NAMESPACE,
+  ..._IMAGE, ..._TTL, ..._STARTUP_TIMEOUT, MIRRORD_AGENT_RUST_LOG,
+  MIRRORD_EPHEMERAL_CONTAINER (true or false),
   MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
   MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
   MIRRORD_AGENT_TCP_STEAL_TRAFFIC (true, false or a mode),
@@ -92,9 +97,10 @@ Each option has a variable, which it overrides; both override the file:
   MIRRORD_SKIP_PROCESSES
 \b
 Examples:
-  mirrord exec -t process/4711 -- python app.py
-  mirrord exec -t process/4711 --steal -- flask run --port 8080
-  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- npm start
+  mirrord exec -t deployment/shop -- python app.py
+  mirrord exec -n lab -t pod/shop-0/container/web --steal -- npm start
+  mirrord exec -t targetless -- bash
+  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- flask run
   mirrord exec -f -q -- cat /srv/shop/config.json
 """
 
@@ -256,7 +262,7 @@ def _settings(
             include=tuple(map(_bytes, env.include)),
             exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
-        network=replace(resolved.network, debugger_ports=debuggers),
+        network=replace(_network(resolved), debugger_ports=debuggers),
         skipped_programs=skipped,
         library=os.fsencode(_library()),
         time_to_live=fs.cache_ttl,
@@ -264,6 +270,14 @@ def _settings(
         log_path=new_log(own),
         user_id=os.geteuid(),
     )
+
+
+def _network(resolved: Resolved) -> NetworkRules:
+    """Return the rules; an agent that is its own target has no connections that come."""
+    target = resolved.target
+    if isinstance(target, ClusterTarget) and target.kind == TARGETLESS:
+        return resolved.network.without(["incoming"])
+    return resolved.network
 
 
 def _library() -> str:

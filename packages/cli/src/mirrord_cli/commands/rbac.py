@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from mirrord_cli.cluster.roles import Subject, Wanted, roles
+from mirrord_cli.commands.verify import print_answer
 from mirrord_cli.errors import MirrordError
 
 EPILOG = """\b
@@ -20,7 +21,7 @@ Examples:
 @click.command("rbac", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--mode", type=click.Choice(["auto", "job", "ephemeral"]), default="auto",
               help="For this agent.mode; auto by default.")  # fmt: skip
-@click.option("-n", "--target-namespace", "namespace", metavar="NAMESPACE", default="", help="The targets' namespace.")
+@click.option("-n", "--namespace", metavar="NAMESPACE", default="", help="The targets' namespace.")
 @click.option("-a", "--agent-namespace", metavar="NAMESPACE", default="",
               help="The namespace of agents' Jobs, where it is another.")  # fmt: skip
 @click.option("--all-namespaces", "everywhere", is_flag=True, help="A ClusterRole, for all namespaces.")
@@ -63,7 +64,7 @@ def rbac_command(
         subjects=subjects,
         name=name,
     )
-    click.echo(roles(wanted), nl=False)
+    print_answer(roles(wanted).rstrip("\n"))
 
 
 def _account(text: str) -> Subject:

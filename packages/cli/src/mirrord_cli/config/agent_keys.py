@@ -142,7 +142,11 @@ class Agent(Struct, kw_only=True, frozen=True):
     ] = False  # fmt: skip
     tolerations: Annotated[
         list[dict[str, Any]] | None,
-        note("Taints of nodes that the agent's pod tolerates, as in a pod; without the key, all.", of=Toleration),
+        note(
+            "Taints of nodes that the agent's pod tolerates, as in a pod; without the key, all, or none if there is no"
+            " target.",
+            of=Toleration,
+        ),
     ] = None
     resources: Annotated[
         dict[str, Any] | None,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirrord_cli.config.keys import Config
-from mirrord_cli.config.target import ClusterTarget
+from mirrord_cli.config.target import TARGETLESS, ClusterTarget
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.session import Forked, Started, fork_session
@@ -76,7 +76,8 @@ def start_in_cluster(
         report("reaching the cluster")
         api = open_configured(config, variables)
         namespace = config.target.namespace or api.namespace
-        report(f"looking for {settings.target.name} in namespace {namespace}")
+        if target.kind != TARGETLESS:
+            report(f"looking for {settings.target.name} in namespace {namespace}")
         found = find_target(api, target, namespace)
         try:
             return _Starting(session, settings, api, found, config, report).walk()
@@ -128,7 +129,7 @@ class _Starting:
         raise none_left(refusals)
 
     def _try(self, rung: Rung) -> tuple[Started, RunningAgent] | Refusal:
-        from mirrord_cli.cluster.agents.driver import RungRefused, last_words_of, remove_agent, start_agent
+        from mirrord_cli.cluster.agents.driver import RungRefused, SessionGone, last_words_of, remove_agent, start_agent
         from mirrord_cli.cluster.api.machine import Refused
 
         try:
@@ -147,6 +148,9 @@ class _Starting:
             outcome = self._session.wait(self._report)
         except RungRefused as refused:
             return refused.refusal
+        except SessionGone:
+            self._tidy()
+            raise self._session.failure() from None
         except MirrordError:
             self._tidy()
             raise

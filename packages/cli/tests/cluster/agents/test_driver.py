@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from cluster_pods import event, found, pod, unplaced
 from cluster_rights import right_for
-from scripted_server import ApiServer, Asked, api_server, failure, open_to
 from mirrord_cli.cluster.agents import rights
 from mirrord_cli.cluster.agents.driver import (
     RungRefused,
     RunningAgent,
+    SessionGone,
     last_words_of,
     remove_agent,
     start_agent,
@@ -32,6 +32,7 @@ from mirrord_cli.config.keys import Config, Target
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.session.instructions import Began
+from scripted_server import ApiServer, Asked, api_server, failure, open_to
 
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
 PODS = "/api/v1/namespaces/shop/pods"
@@ -198,6 +199,46 @@ def test_a_creation_whose_answer_was_lost(start: Start, server: ApiServer) -> No
     assert start(JOB, found()).pod == "mirrord-agent-abc-xyz12"
 
 
+@pytest.mark.parametrize(("rung", "method", "path"), [(JOB, "POST", JOBS), (FULL, "PATCH", PARTS)])
+def test_a_creation_that_meets_another_change(
+    start: Start, server: ApiServer, rung: Rung, method: str, path: str
+) -> None:
+    """A quota that two Jobs count at once, as the API server says it: 409, and nothing was created."""
+
+    def first_no(asked: Asked) -> tuple[int, Json]:
+        if server.methods().count(f"{method} {path}") == 1:
+            return 409, failure(409, 'Operation cannot be fulfilled on resourcequotas "small"', "Conflict")
+        for each in (asked.body or {})["spec"].get("ephemeralContainers", [{"name": "mirrord-agent"}]):
+            seen = pod(RUNNING, name="web-5d8", ephemeral=rung == FULL, container=each["name"], uid="11-22")
+            server.tell(PODS, "ADDED", seen)
+        return 201, asked.body or {}
+
+    server.answer(method, path, first_no)
+    assert start(rung, found()).pod == "web-5d8"
+
+
+def test_a_quota_that_is_never_quiet(start: Start, server: ApiServer) -> None:
+    server.refuse("POST", JOBS, 409, 'Operation cannot be fulfilled on resourcequotas "small"', "Conflict")
+
+    with pytest.raises(MirrordError, match="Operation cannot be fulfilled"):
+        start(JOB, found())
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, 'pods "web-5d8" not found'),
+        (422, 'Pod "web-5d8" is invalid: metadata.uid: Invalid value: "11-22": field is immutable'),
+    ],
+)
+def test_a_target_that_was_replaced(start: Start, server: ApiServer, status: int, message: str) -> None:
+    """No other agent can have it either."""
+    server.refuse("PATCH", PARTS, status, message, "NotFound")
+
+    with pytest.raises(MirrordError, match="pod web-5d8 was removed"):
+        start(FULL, found())
+
+
 # ---------------------------------------------------------------------------------------------- refusals
 
 
@@ -216,6 +257,7 @@ def test_a_rung_that_is_known_to_be_refused(start: Start, server: ApiServer) -> 
     ("status", "message", "word", "step"),
     [
         (403, SECURITY, "Violates PodSecurity", "agent.namespace"),
+        (400, 'admission webhook "k.svc" denied the request: policy x: no', "policy x: no", "exception"),
         (403, 'x is forbidden: User "dev" cannot create resource "jobs" in API', "cannot create", "mirrord rbac -n shop"),
         (404, "the server could not find the requested resource", "could not find", "recent"),
         (422, 'Job.batch "x" is invalid: spec.tolerations: no', "is invalid", "configuration"),
@@ -279,13 +321,22 @@ def test_no_right_to_see_events(start: Start, server: ApiServer) -> None:
 
 
 def test_a_server_in_trouble(start: Start, server: ApiServer) -> None:
-    server.refuse("GET", PODS, 400, "this is no watch", "BadRequest")
+    server.refuse("GET", PODS, 406, "this is no watch", "NotAcceptable")
 
     with pytest.raises(MirrordError, match="This is no watch"):
         start(JOB, found())
 
 
 # ---------------------------------------------------------------------------------------------- leaving nothing
+
+
+def test_an_answer_that_a_gateway_gave(start: Start, server: ApiServer) -> None:
+    """Nobody knows whether the Job was created: it is removed."""
+    server.refuse("POST", JOBS, 504, "gateway timeout", "")
+    with pytest.raises(MirrordError, match="ateway timeout"):
+        start(JOB, found())
+
+    assert len(deletions(server)) == 1
 
 
 def test_what_came_to_nothing_is_removed(start: Start, server: ApiServer) -> None:
@@ -301,7 +352,7 @@ def test_what_came_to_nothing_is_removed(start: Start, server: ApiServer) -> Non
 def test_a_session_that_ends(start: Start, server: ApiServer) -> None:
     server.tell(PODS, "ADDED", pod())
     start.alive = lambda: "starting the agent on node node-7" not in start.said
-    with pytest.raises(MirrordError, match="The session ended"):
+    with pytest.raises(SessionGone):
         start(JOB, found())
 
     assert len(deletions(server)) == 1
@@ -368,13 +419,13 @@ def test_the_rights_are_what_is_asked_for(start: Start, server: ApiServer, rung:
     """Whatever a start, a failure and the end ask of the API server, and nothing else, is what `mirrord rbac` prints."""
 
     def look(_: Asked) -> tuple[int, Json]:
-        server.tell(PODS, "DELETED", pod(name=seen))
+        server.tell(PODS, "DELETED", pod(name=seen, ephemeral=rung == FULL))
         return 200, {"items": []}
 
     seen = "web-5d8" if rung == FULL else "mirrord-agent-abc-xyz12"
     server.answer("GET", EVENTS, look)
     if rung == FULL:
-        server.tell(PODS, "ADDED", pod(name=seen))
+        server.tell(PODS, "ADDED", pod(name=seen, ephemeral=True))
     with pytest.raises(MirrordError, match="removed"):
         start(rung, found())
     last_words_of(start.api, RunningAgent(namespace="shop", pod=seen, container="x", port=1))

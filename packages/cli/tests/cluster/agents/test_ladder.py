@@ -106,6 +106,14 @@ def test_privileged_only_where_asked_and_only_with_full_rights() -> None:
     ]
 
 
+def test_not_privileged_where_that_would_bring_ports_of_a_node() -> None:
+    ladder = rungs(Agent(privileged=True), found(host_network=True), WANTED)
+
+    assert not any(rung.privileged or rung.incoming for rung in ladder)
+    assert all(rung.warning.endswith("So the agent is not privileged.") for rung in ladder)
+    assert any(rung.privileged for rung in rungs(Agent(privileged=True), found(host_network=True), OFF))
+
+
 def test_names_tell_rungs_apart() -> None:
     ladders = [
         rungs(Agent(privileged=privileged), target, WANTED)

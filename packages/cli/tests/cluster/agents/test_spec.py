@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cluster_pods import CONTAINER_ID, NODE, found
 from mirrord_cli import VERSION
@@ -72,7 +73,7 @@ def test_rights_of_a_job() -> None:
     security = security_of(job(Agent(), found(), START, JOB))
 
     assert security["capabilities"]["drop"] == ["ALL"]
-    assert {"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW"} <= set(security["capabilities"]["add"])
+    assert {"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN"} <= set(security["capabilities"]["add"])
     assert security["readOnlyRootFilesystem"] is True
     assert security["allowPrivilegeEscalation"] is False
     assert (security["runAsUser"], security["runAsNonRoot"]) == (0, False)
@@ -81,7 +82,7 @@ def test_rights_of_a_job() -> None:
 
 def test_no_more_rights_than_are_needed() -> None:
     without = security_of(job(Agent(), found(), START, Rung(mode="job", level="full")))
-    assert not {"NET_ADMIN", "NET_RAW"} & set(without["capabilities"]["add"])
+    assert "NET_ADMIN" not in without["capabilities"]["add"]
 
     disabled = Agent(disabled_capabilities=["SYS_ADMIN", "NET_RAW"])
     added = security_of(job(disabled, found(), START, JOB))["capabilities"]["add"]
@@ -90,13 +91,14 @@ def test_no_more_rights_than_are_needed() -> None:
 
 
 def test_privileged() -> None:
-    agent = Agent(privileged=True)
-    for made in (job(agent, found(), START, JOB), ephemeral_patch(agent, found(), START, FULL)):
+    """The API refuses to limit what is privileged."""
+    for made in (
+        job(Agent(), found(), START, replace(JOB, privileged=True)),
+        ephemeral_patch(Agent(), found(), START, replace(FULL, privileged=True)),
+    ):
         security = security_of(made)
         assert security["privileged"] is True
-        # The API refuses it beside these.
         assert "allowPrivilegeEscalation" not in security and "capabilities" not in security
-    assert "privileged" not in security_of(ephemeral_patch(agent, found(), START, BASELINE))
 
 
 def test_what_the_configuration_says() -> None:
@@ -216,7 +218,7 @@ def test_rights_of_an_ephemeral_container() -> None:
     security = security_of(ephemeral_patch(Agent(), target, START, FULL))
 
     assert security["capabilities"] == {
-        "add": ["SETUID", "SETGID", "SYS_TIME", "NET_BIND_SERVICE", "NET_ADMIN", "NET_RAW"],
+        "add": ["SETUID", "SETGID", "SYS_TIME", "NET_BIND_SERVICE", "NET_ADMIN"],
     }  # nothing is dropped, since the target has what the runtime gives to everybody
     assert (security["runAsUser"], security["runAsGroup"], security["runAsNonRoot"]) == (0, 0, False)
 
@@ -236,6 +238,15 @@ def test_what_is_disabled_is_dropped() -> None:
         "add": ["SETUID", "SETGID", "NET_ADMIN"],
         "drop": ["NET_RAW"],
     }
+
+
+def test_no_ports_of_a_node() -> None:
+    """A target in its node's network may have the rights over that; the agent doesn't get them."""
+    for theirs in ("ALL", "NET_ADMIN"):
+        target = found(host_network=True, added_capabilities=(theirs,))
+        capabilities = security_of(ephemeral_patch(Agent(), target, START, BASELINE))["capabilities"]
+        assert "NET_ADMIN" not in capabilities["add"]
+        assert capabilities["drop"] == ["NET_ADMIN"]
 
 
 @pytest.mark.parametrize(("group", "said"), [(1000, {"runAsGroup": 1000}), (None, {})])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster_pods import IMAGE, NODE, event, pod, unplaced
-from mirrord_cli.cluster.agents.watching import ROOM, Failed, Running, State, Waiting, Watched, Watching
+from mirrord_cli.cluster.agents.watching import ROOM, Failed, Running, State, Waiting, Watched, Watching, last_words
 from mirrord_cli.cluster.objects import Json
 
+RECORDED = json.loads(Path(__file__).with_name("recorded.json").read_text())
+"""What a cluster (1.34) showed, less what doesn't matter; by what happened."""
 NAME = "mirrord-agent-q1w2e3r4t5"
 NO_ROOM = (
     "0/2 nodes are available: 1 Too many pods, 1 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/2 nodes"
@@ -76,6 +80,18 @@ def test_the_way_of_an_ephemeral_container() -> None:
     assert watching.see_pod("MODIFIED", pod({"running": {}}, **web)) == Running("web-5d8")
 
 
+def test_another_pod_of_the_targets_name() -> None:
+    """A server may tell of the past first: of the pod that was there before the target took its name."""
+    watching = job(job="", pod="web-5d8", container=NAME, uid="11-22")
+    web: Any = {"name": "web-5d8", "ephemeral": True, "container": NAME}
+    before = pod({"running": {}}, uid="00-99", phase="Failed", **web)
+
+    assert watching.see_pod("ADDED", before) == Waiting("waiting for the node to take the agent")
+    assert watching.see_pod("DELETED", before) == Waiting("waiting for the node to take the agent")
+    assert watching.see_pod("MODIFIED", pod({"running": {}}, **web)) == Running("web-5d8")
+    assert watching.pod_uid == "11-22"
+
+
 @pytest.mark.parametrize(
     ("reason", "message", "said"),
     [
@@ -119,10 +135,12 @@ def test_containers_that_a_node_does_not_start(state: Json) -> None:
     ("code", "message", "said", "category", "refused"),
     [
         (69, "The target can't be looked into:\nits user isn't mine.\n", "be looked into: its user isn't mine.", "cluster", True),
-        (2, "usage: mirrord-agent [-h]\nmirrord-agent: error: unrecognized arguments: --listen", "unrecognized", "configuration", False),
+        (2, "usage: mirrord-agent [-h]\nmirrord-agent: error: unrecognized arguments: --listen", "(exit code 2): Error: unrecog", "configuration", False),
         (70, '{"event": "a defect"}\nValueError: 3', "(exit code 70): ValueError: 3.", "us", False),
         (0, "", "without a word (exit code 0).", "cluster", False),
         (127, "sh: no such program", "Sh: no such program.", "cluster", False),
+        (255, "exec /bin/mirrord-agent: exec format error", "exec format error.", "configuration", False),
+        (137, "", "without a word (exit code 137).", "cluster", False),
     ],
 )  # fmt: skip
 def test_agents_that_end(code: int, message: str, said: str, category: str, refused: bool) -> None:
@@ -269,6 +287,67 @@ def test_without_the_right_to_see_events() -> None:
 
     assert not watching.wants_events(30)
     assert "no right to list them" in watching.late(60).text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"terminated": {"exitCode": 70, "message": "{}\nValueError: 3\n"}}, "ValueError: 3."),
+        ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "It was killed for want of memory."),
+        ({"terminated": {"exitCode": 0}}, ""),
+        ({"running": {}}, ""),
+        (None, ""),
+    ],
+)
+def test_last_words(state: Json | None, said: str) -> None:
+    assert last_words(pod(state), "mirrord-agent") == said
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "refused"),
+    [
+        ("a Job that runs", "", False),
+        ("an ephemeral container that runs", "", False),
+        (
+            "an image that can't be pulled",
+            "get the agent's image mirrord-agent:1.2.3: Failed to pull and unpack",
+            False,
+        ),
+        ("an image that isn't there", "is not present with pull policy of Never.", False),
+        ("an image of another version", "(exit code 2): Error: the following arguments are required", False),
+        ("no room", f"no place on node {NODE}: 0/1 nodes are available: 1 Insufficient cpu.", True),
+        ("a pod that the node rejects", "(AppArmor): Pod was rejected: Cannot enforce AppArmor", True),
+        ("Pod Security", 'Violates PodSecurity "baseline:latest": non-default capabilities', True),
+        ("a quota", "Exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1.", True),
+        (
+            "last words",
+            "The target's files can't be opened: it is another user's, and the agent may not become it",
+            True,
+        ),
+    ],
+)
+def test_what_a_cluster_showed(name: str, said: str, refused: bool) -> None:
+    recorded = RECORDED[name]
+    watching = job(container=recorded["container"], pod=recorded["pod"], job="" if recorded["pod"] else NAME)
+    for kind, shown in recorded["seen"]:
+        if kind == "EVENTS":
+            watching.see_events(shown)
+        else:
+            watching.see_pod(kind, shown)
+    watching.see_time(0)
+    state = watching.see_time(ROOM)
+
+    if not said:
+        assert isinstance(state, Running)
+    else:
+        assert said in failure(state).text
+        assert failure(state).refused is refused
+
+
+def test_every_recording_is_used() -> None:
+    [mark] = test_what_a_cluster_showed.pytestmark  # type: ignore[attr-defined] # pytest puts it there
+
+    assert {case[0] for case in mark.args[1]} == set(RECORDED)
 
 
 def test_when_events_are_asked_for() -> None:

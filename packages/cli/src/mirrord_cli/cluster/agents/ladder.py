@@ -101,20 +101,21 @@ def rungs(agent: Agent, found: FoundTarget | None, network: NetworkRules) -> lis
     hindrance = _hindrance(agent, found) if wanted else None
     if hindrance and required:
         raise hindrance
-    ladder = _ladder(agent, incoming=wanted and not hindrance)
+    ladder = _ladder(incoming=wanted and not hindrance, privileged=agent.privileged and not hindrance)
     if required:
         ladder = [rung if rung.incoming else _without_incoming(rung) for rung in ladder]
-    if hindrance:
-        ladder = [replace(rung, warning=hindrance.text) for rung in ladder]
+    if hindrance:  # so the agent must not have the rights either, which a privileged one would
+        warning = f"{hindrance.text}{' So the agent is not privileged.' if agent.privileged else ''}"
+        ladder = [replace(rung, warning=warning) for rung in ladder]
     return [_as_target(rung, found) for rung in ladder if agent.mode in {"auto", rung.mode}]
 
 
-def _ladder(agent: Agent, *, incoming: bool) -> list[Rung]:
-    full = Rung(mode="ephemeral", level="full", incoming=incoming, privileged=agent.privileged)
+def _ladder(*, incoming: bool, privileged: bool) -> list[Rung]:
+    full = Rung(mode="ephemeral", level="full", incoming=incoming, privileged=privileged)
     baseline = Rung(mode="ephemeral", level="baseline")
     restricted = Rung(mode="ephemeral", level="restricted")
-    job = Rung(mode="job", level="full", incoming=incoming, privileged=agent.privileged)
-    if incoming or agent.privileged:
+    job = Rung(mode="job", level="full", incoming=incoming, privileged=privileged)
+    if incoming or privileged:
         return [full, job, baseline, restricted]
     return [baseline, restricted, job]
 

@@ -19,6 +19,10 @@ TRANSPORT = re.compile(r"rpc error: code = \w+ desc = ")
 ELSEWHERE = "name a namespace that admits it for the agent's Job: agent.namespace (-a)"
 
 
+PASSING = re.compile(r"the object has been modified|failed calling webhook|etcdserver|timed? ?out|deadline exceeded")
+"""What says that it may go better another time: a Job's controller tries again by itself."""
+
+
 class Reason(Struct, frozen=True):
     """Why something isn't to be had, and what to do."""
 
@@ -55,6 +59,11 @@ def explain(message: str, *, status: int = 403, namespace: str) -> Reason:
     if status == 404:
         return Reason(text, "See that namespace and target exist, and that the cluster is recent enough.")
     return Reason(text, "Ask those who run the cluster, or choose another agent.mode.")
+
+
+def is_replaced(message: str, pod: str) -> bool:
+    """Return whether the words mean that this pod isn't there any more, or that another of its name is."""
+    return bool(pod) and (f'pods "{pod}" not found' in message or "metadata.uid: Invalid value" in message)
 
 
 STEPS = [

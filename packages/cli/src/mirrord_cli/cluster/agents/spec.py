@@ -27,12 +27,9 @@ PORTS = range(61000, 65536)
 """Where agents listen: above the ports that Linux gives to whoever asks for any (to 60999) and that Kubernetes gives to
 Services of type NodePort (to 32767)."""
 
-OTHERS = (
-    "SYS_ADMIN", "SYS_PTRACE", "SETUID", "SETGID", "SETPCAP", "DAC_OVERRIDE", "DAC_READ_SEARCH", "CHOWN", "FOWNER",
-    "SYS_CHROOT", "KILL",
-)  # fmt: skip
-"""For a Job, that has to look into other pods: their processes, network and files."""
-TRAFFIC = ("NET_ADMIN", "NET_RAW")
+OTHERS = ("SYS_ADMIN", "SYS_PTRACE", "SETUID", "SETGID", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER")
+"""For a Job: looking into another pod's process, entering its network, and reading files as its user does."""
+TRAFFIC = ("NET_ADMIN",)
 """For connections that come: rules in the target's network."""
 BECOMING = ("SETUID", "SETGID")
 """For an ephemeral container, that has to become the target's user to be let into its files."""
@@ -97,13 +94,16 @@ def job(agent: Agent, found: FoundTarget | None, start: Start, rung: Rung) -> Js
 
 
 def ephemeral_patch(agent: Agent, found: FoundTarget, start: Start, rung: Rung) -> Json:
-    """Return the strategic merge patch that adds an agent to the target's pod (its subresource ephemeralcontainers)."""
+    """Return the strategic merge patch that adds an agent to the target's pod (its subresource ephemeralcontainers).
+
+    With its id, so that a pod that has taken the place of another of its name (a StatefulSet's) is left alone.
+    """
     container = _container(agent, found, start) | {
         "name": start.name,
         "targetContainerName": found.container,
         "securityContext": _ephemeral_security(agent, found, rung),
     }
-    return {"spec": {"ephemeralContainers": [container]}}
+    return {"metadata": {"uid": found.uid}, "spec": {"ephemeralContainers": [container]}}
 
 
 # ---------------------------------------------------------------------------------------------- parts
@@ -189,7 +189,7 @@ def _container(agent: Agent, found: FoundTarget | None, start: Start) -> Json:
 
 
 def _job_security(agent: Agent, rung: Rung) -> Json:
-    if agent.privileged:
+    if rung.privileged:
         return {"privileged": True, **_as_root(), **_profiles(agent)}
     added = (*OTHERS, *(TRAFFIC if rung.incoming else ()))
     return {**_limited(agent, added), **_as_root(), **_profiles(agent)}
@@ -207,25 +207,26 @@ def _ephemeral_security(agent: Agent, found: FoundTarget, rung: Rung) -> Json:
         context |= {"runAsUser": found.user_id}
         context |= {} if found.group_id is None else {"runAsGroup": found.group_id}
         return context | _profiles(agent)
-    if agent.privileged and rung.level == "full":
+    if rung.privileged:
         return {"privileged": True, **_as_root(), **_profiles(agent)}
     # What runtimes give to whoever says nothing is kept: the kernel lets the agent into the target only with all that the
     # target has, and some of that (NET_RAW) may be had by default but not be asked for.
     added = (*BECOMING, *found.added_capabilities, *(TRAFFIC if rung.incoming else ()))
-    return {**_limited(agent, added, dropped=()), **_as_root(), **_profiles(agent)}
+    withheld = TRAFFIC if found.host_network else ()  # the node's network is nobody's to take ports in
+    return {**_limited(agent, added, withheld), **_as_root(), **_profiles(agent)}
 
 
 def _limited(agent: Agent, added: Collection[str], dropped: Collection[str] = ("ALL",)) -> Json:
-    disabled = set(agent.disabled_capabilities)
+    without = {*dropped, *(agent.disabled_capabilities if "ALL" not in dropped else ())}
     names = dict.fromkeys(name.removeprefix("CAP_") for name in added)
     capabilities = {
-        "add": [name for name in names if name not in disabled],
-        "drop": sorted({*dropped, *(disabled if "ALL" not in dropped else ())}),
+        "add": [name for name in names if name not in without and name not in agent.disabled_capabilities],
+        "drop": sorted(without),
     }
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
-        "capabilities": {way: list(names) for way, names in capabilities.items() if names},
+        "capabilities": {way: names for way, names in capabilities.items() if names},
     }
 
 

@@ -10,13 +10,17 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from mirrord_cli.cluster.agents.reasons import LONGEST, explain, words
+from mirrord_cli.cluster.agents.reasons import LONGEST, PASSING, explain, words
 from mirrord_cli.cluster.objects import Json
 
 UNAVAILABLE = 69
 """The agent's exit code when it can't find its target or can't listen; it says why."""
 MISUSED = 2
 DEFECT = 70
+KILLED = 137
+"""That of SIGKILL."""
+ELSEWHERE = "exec format error"
+"""What the kernel says of a program that is for another processor."""
 IMAGE = {
     "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError",
     "RegistryUnavailable", "SignatureValidationFailed",
@@ -72,6 +76,8 @@ class Watched(Struct, frozen=True, kw_only=True):
     namespace: str
     node: str
     """Where it has to be; empty for any."""
+    uid: str = ""
+    """The target's pod's, for an ephemeral container: another may have its name, before it or after it."""
 
 
 class Watching:
@@ -93,6 +99,8 @@ class Watching:
 
     def see_pod(self, change: str, pod: Json) -> State:
         """Take in a change of a pod: `ADDED`, `MODIFIED` or `DELETED`, and the pod."""
+        if self._agent.uid and pod["metadata"]["uid"] != self._agent.uid:
+            return self.state
         self.pod_uid = pod["metadata"]["uid"]
         self.state = self._state(change, pod)
         return self.state
@@ -214,6 +222,9 @@ class Watching:
         if reason == "OOMKilled":
             step = "Give it more: agent.resources, limits.memory." if agent.job else "Give the target's pod more."
             return Failed("The agent was killed for want of memory.", step, "configuration")
+        if ELSEWHERE in said:
+            step = f"{agent.image} is for another kind of processor than the node's: agent.image (-i)."
+            return Failed(f"The node can't run the agent: {words(said)}", step, "configuration")
         if reason in NOT_STARTED:
             return self._not_started(said)
         text = f"The agent ended before it was met (exit code {code}): {words(said)}" if said else (
@@ -226,6 +237,9 @@ class Watching:
             return Failed(text, step, "configuration")
         if code == DEFECT:
             return Failed(text, "Report it, with these words.", "us")
+        if code == KILLED:
+            step = "Its node did that, perhaps for want of memory: look at it with `kubectl describe`, and try again."
+            return Failed(text, step)
         return Failed(text, f"See that {agent.image} is an image of mirrord's agent: agent.image (-i).")
 
     # ------------------------------------------------------------------------------------------ events
@@ -234,7 +248,9 @@ class Watching:
         reason, message = event.get("reason", ""), event.get("message", "")
         about = event.get("involvedObject", {})
         if about.get("kind") == "Job":
-            if reason == "FailedCreate" and not self.pod_uid:
+            if reason == "FailedCreate" and PASSING.search(message):
+                self._said = message
+            elif reason == "FailedCreate" and not self.pod_uid:
                 why = explain(message, namespace=self._agent.namespace)
                 self.state = Failed(why.text, why.next_step, why.category, refused=True)
             return
@@ -278,6 +294,8 @@ def _unfinished(pod: Json) -> str:
 def last_words(pod: Json, container: str) -> str:
     """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
     match _container(pod.get("status", {}), container):
+        case {"state": {"terminated": {"reason": "OOMKilled"}}}:
+            return "It was killed for want of memory."
         case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):
             return words(said)
     return ""
@@ -285,5 +303,5 @@ def last_words(pod: Json, container: str) -> str:
 
 def _last_words(ended: Json) -> str:
     """Return what a container said last: a message of its own, or the end of its log, whose last line says most."""
-    lines = [line for line in ended.get("message", "").splitlines() if line.strip()]
+    lines = [line.removeprefix("mirrord-agent: ") for line in ended.get("message", "").splitlines() if line.strip()]
     return lines[-1][:LONGEST] if lines and ended.get("exitCode") != UNAVAILABLE else " ".join(lines)

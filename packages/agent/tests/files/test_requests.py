@@ -1,4 +1,4 @@
-"""The service over a socket, for a folder as the target's root: every request, and what odd files and sessions do."""
+"""Requests about files over a socket, for a folder as the target's root; what odd files and sessions do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import trio
 
 from agent_kit import content, entries, failing
 from agent_service import serve
-from mirrord_agent import server
 from mirrord_agent.files.driver import Files, Found, OpenFile
+from mirrord_agent.files.requests import driver
 from mirrord_protocol.client import Client, RemoteError
 from mirrord_protocol.messages import decode_chunks
 from mirrord_protocol.values import Form, OpenFlag
@@ -301,7 +301,7 @@ def test_where_changes_cannot_be_seen(tmp_path: Path) -> None:
 
 
 def test_too_many_handles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HANDLES", 5)
+    monkeypatch.setattr(driver, "HANDLES", 5)
     put(tmp_path, "large", NUMBERS)
     put(tmp_path, "small", b"x")
 
