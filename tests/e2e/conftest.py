@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.kit.client import Client
 from tests.e2e.kit.cluster import CTR, Cluster
 from tests.e2e.kit.developer import Developer
-from tests.e2e.kit.people import make_person
+from tests.e2e.kit.people import make_person, write_kubeconfig
 from tests.e2e.kit.places import Places, make_places
 from tests.e2e.kit.report import report
 from tests.kit.run import Runner, new_runner, which
@@ -27,11 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure is shown with the cluster as it is then."""
-    made: pytest.TestReport = yield
+    made = yield
     if made.failed and USED in item.config.stash:
         cluster, places = item.config.stash[USED]
         made.sections.append(("cluster", report(cluster, places.all())))
@@ -110,3 +111,15 @@ def node(cluster: Cluster) -> None:
     """For tests that look at the node: it is this machine, or they are skipped."""
     if not cluster.ctr:
         pytest.skip(f"the cluster's node isn't known to be this machine: {CTR} isn't set")
+
+
+@pytest.fixture
+def other(cluster: Cluster, developer: Developer, tmp_path: Path) -> Callable[..., Developer]:
+    """The developer with another kubeconfig."""
+    user = json.loads(developer.kubeconfig.read_text())["users"][0]["user"]
+
+    def make(changed: Mapping[str, Any] | None = None, **cluster_keys: Any) -> Developer:
+        path = write_kubeconfig(tmp_path / "other", cluster, developer.namespace, dict(changed or user), **cluster_keys)
+        return replace(developer, kubeconfig=path)
+
+    return make

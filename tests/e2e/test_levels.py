@@ -90,7 +90,7 @@ def test_baseline(looking: Looking, places: Places, app: str) -> None:
     found, said = looking.look(app, places.baseline)
     assert found == looking.there(app, places.baseline)
     assert sorted(looking.capabilities(app, places.baseline)["add"]) == ["SETGID", "SETUID"]
-    assert "couldn't be the agent: Violates PodSecurity \"baseline:latest\"" in said
+    assert 'couldn\'t be the agent: Violates PodSecurity "baseline:latest"' in said
     assert "incoming     mirrored" not in said
 
 
@@ -100,7 +100,7 @@ def test_restricted(looking: Looking, places: Places, mode: str) -> None:
     found, said = looking.look("locked", places.restricted, mode=mode)
     assert found == looking.there("locked", places.restricted)
     assert looking.capabilities("locked", places.restricted) == {"drop": ["ALL"]}
-    assert "couldn't be the agent: Violates PodSecurity \"restricted:latest\"" in said
+    assert 'couldn\'t be the agent: Violates PodSecurity "restricted:latest"' in said
     assert "incoming     mirrored" not in said
 
 
@@ -122,7 +122,7 @@ def test_stealing_by_a_job_in_another_namespace(
     with developer.start(f"deployment/{app}", *program, options=options, cwd=SHOP) as running:
         running.wait_said("serving as local")
         assert client.get(f"{app}.{namespace}/pears").text.startswith("local, flask: /pears from ")
-        assert f"  agent        Job mirrord-agent-" in running.errors()
+        assert "  agent        Job mirrord-agent-" in running.errors()
     wait_until(lambda: client.get(f"{app}.{namespace}/after").text.startswith("target"), GONE, lambda: "it isn't back")
     wait_until(lambda: not remains(cluster, app, namespace, places.free), GONE, lambda: "something is left")
 

@@ -41,7 +41,11 @@ def test_variables(developer: Developer, places: Places, locked: str) -> None:
 
 
 def test_options_win_over_variables(developer: Developer, places: Places, locked: str) -> None:
-    wrong = {"MIRRORD_IMPERSONATED_TARGET": "pod/nobody", "MIRRORD_TARGET_NAMESPACE": "nowhere", "MIRRORD_KUBE_CONTEXT": "no"}
+    wrong = {
+        "MIRRORD_IMPERSONATED_TARGET": "pod/nobody",
+        "MIRRORD_TARGET_NAMESPACE": "nowhere",
+        "MIRRORD_KUBE_CONTEXT": "no",
+    }
     options = ["-n", places.restricted, "--context", "test"]
     assert host(developer, "deployment/locked", options, **wrong) == locked
 

@@ -13,7 +13,11 @@ from tests.e2e.kit.developer import Developer
 from tests.e2e.kit.places import Places
 from tests.e2e.kit.workloads import HALF, SIDECAR
 
-LOOK = [sys.executable, "-c", "import json, os, socket; print(json.dumps([socket.gethostname(), os.environ.get('WHICH')]))"]
+LOOK = [
+    sys.executable,
+    "-c",
+    "import json, os, socket; print(json.dumps([socket.gethostname(), os.environ.get('WHICH')]))",
+]
 """A program that tells its host's name, which is a pod's, and a variable that each container of a pod has its own of."""
 KINDS = [
     ("pod/alone", "alone"),

@@ -66,11 +66,12 @@ def node(program: str) -> Json:
 
 
 def _probes(port: int | str) -> Json:
-    probe = {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 1}
+    probe = {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 1, "timeoutSeconds": 5}
     return {
         "ports": [{"name": "shop", "containerPort": PORT}],
-        "readinessProbe": probe | {"timeoutSeconds": 5},
-        "livenessProbe": probe | {"timeoutSeconds": 5, "failureThreshold": 10},
+        "startupProbe": probe | {"failureThreshold": 120},
+        "readinessProbe": probe,
+        "livenessProbe": probe | {"failureThreshold": 15},
     }
 
 
@@ -141,7 +142,9 @@ def locked() -> Json:
 def half_ready() -> Json:
     """Two pods, the first of which is never ready."""
     command = ["sh", "-c", f'[ "$HOSTNAME" = {HALF}-1 ]']
-    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {"readinessProbe": {"exec": {"command": command}}}
+    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {
+        "readinessProbe": {"exec": {"command": command}}
+    }
     made = workload("StatefulSet", HALF, pod_spec(container), serviceName=HALF, podManagementPolicy="Parallel")
     made["spec"]["replicas"] = 2
     return made
