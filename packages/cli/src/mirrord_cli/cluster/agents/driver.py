@@ -201,7 +201,7 @@ def _refused(refused: Refused, rung: Rung, agent: RunningAgent) -> RungRefused |
         return MirrordError(
             "cluster", f"The target's pod {agent.pod} was removed while the agent started.", "Try again."
         )
-    why = explain(refused.message, status=refused.status, namespace=namespace)
+    why = explain(refused.message, status=refused.status, namespace=namespace, alone=rung.alone)
     if refused.status in REFUSALS:
         return RungRefused(Refusal(rung, why.text, why.category, why.next_step))
     return MirrordError(why.category, f"The cluster doesn't create the agent: {why.text}", why.next_step)
