@@ -286,7 +286,7 @@ def test_last_words(start: Start, server: ApiServer) -> None:
 
     assert last_words_of(start.api, agent) == "ValueError: 3."
     server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(RUNNING)))
-    assert last_words_of(start.api, agent) == ""
+    assert last_words_of(start.api, agent) is None
     server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (404, failure(404, "gone", "NotFound")))
     assert last_words_of(start.api, agent) == ""
 

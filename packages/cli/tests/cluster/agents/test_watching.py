@@ -321,11 +321,11 @@ def test_without_the_right_to_see_events() -> None:
         ({"terminated": {"exitCode": 70, "message": "{}\nValueError: 3\n"}}, "ValueError: 3."),
         ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "It was killed for want of memory."),
         ({"terminated": {"exitCode": 0}}, ""),
-        ({"running": {}}, ""),
+        ({"running": {}}, None),
         (None, ""),
     ],
 )
-def test_last_words(state: Json | None, said: str) -> None:
+def test_last_words(state: Json | None, said: str | None) -> None:
     assert last_words(pod(state), "mirrord-agent") == said
 
 

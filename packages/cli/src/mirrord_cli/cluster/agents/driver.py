@@ -139,8 +139,10 @@ def remove_agent(api: Api, agent: RunningAgent) -> None:
         api.delete(f"{_jobs(agent.namespace)}/{agent.job}", propagationPolicy="Background")
 
 
-def last_words_of(api: Api, agent: RunningAgent) -> str:
-    """Return what an agent said when it ended, as a sentence; empty if it runs, said nothing, or can't be seen."""
+def last_words_of(api: Api, agent: RunningAgent) -> str | None:
+    """Return what an agent said when it ended, as a sentence; empty if it said nothing, or can't be seen; None if it
+    runs.
+    """
     try:
         return last_words(api.get(f"{_pods(agent.namespace)}/{agent.pod}"), agent.container)
     except (MirrordError, Refused):

@@ -297,9 +297,11 @@ def _unfinished(pod: Json) -> str:
     return ""
 
 
-def last_words(pod: Json, container: str) -> str:
-    """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
+def last_words(pod: Json, container: str) -> str | None:
+    """Return what a pod's container said when it ended, as a sentence; empty if it said nothing, None if it runs."""
     match _container(pod.get("status", {}), container):
+        case {"state": {"running": dict()}}:
+            return None
         case {"state": {"terminated": {"reason": "OOMKilled"}}}:
             return "It was killed for want of memory."
         case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):
