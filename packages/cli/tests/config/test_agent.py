@@ -64,7 +64,8 @@ def test_the_word_that_is_nearer_to_the_user_counts() -> None:
 def test_modes_that_contradict_each_other() -> None:
     text = "agent.ephemeral is true and agent.mode is job: they contradict each other."
     assert problems({"agent": {"mode": "job", "ephemeral": True}}) == [text]
-    assert problems({}, {"agent.mode": "job", "agent.ephemeral": "true"}) == [text]
+    said = said_of({"agent.ephemeral": "true"}, {"MIRRORD_AGENT_MODE": "job"})
+    assert [problem.text for problem in resolve({}, said, {}).problems] == [text]
     assert len(problems({"agent": {"mode": "ephemeral", "ephemeral": False}})) == 1
 
 
