@@ -171,6 +171,40 @@ def test_what_an_agent_said_when_it_ended(start: Callable[..., InCluster], serve
         start(lambda instruction: refused if isinstance(instruction, Meet) else None)
 
 
+@pytest.mark.parametrize(
+    ("unmet", "state"),
+    [
+        (Unmet("cluster", "The cluster doesn't let you connect to it.", "It takes a right.", unreached=True), RUNNING),
+        (Unmet("configuration", "Too many variables.", "Leave some out."), {"terminated": {"exitCode": 0}}),
+    ],
+)
+def test_what_no_other_agent_would_do_better(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, unmet: Unmet, state: Json
+) -> None:
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(state)))
+
+    with pytest.raises(MirrordError) as caught:
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
+
+    assert (caught.value.text, caught.value.next_step) == (unmet.text, unmet.next_step)
+    assert heard(tmp_path) == ["Began", "Began", "Meet"], "one was refused, one was tried"
+    assert len(asked(server, "DELETE")) == 1
+
+
+def test_an_agent_that_ended_before_it_was_reached(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path
+) -> None:
+    """It said why: another kind may do."""
+    ended = {"terminated": {"exitCode": 69, "reason": "Error", "message": "The target can't be looked into."}}
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended)))
+    unmet = Unmet("cluster", "No port-forward to pod x: its sandbox is gone.", "Start anew.", unreached=True)
+
+    with pytest.raises(MirrordError, match="It said: The target can't be looked into"):
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
+
+    assert asked(server, "PATCH", "POST")[-1].method == "PATCH", "the ladder went on"
+
+
 @pytest.mark.parametrize("when", [Began, Meet])
 def test_the_session_is_killed(
     start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, when: type[Instruction]

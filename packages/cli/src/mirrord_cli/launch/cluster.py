@@ -159,7 +159,9 @@ class _Starting:
         words = last_words_of(self._api, agent)
         with suppress(MirrordError, Refused):  # it ends by itself, and its Job with it
             remove_agent(self._api, agent)
-        return _unmet(rung, outcome, words)
+        if (outcome.unreached and words is None) or outcome.category == "configuration":
+            raise MirrordError(outcome.category, outcome.text, outcome.next_step)  # no other agent does better
+        return _unmet(rung, outcome, words or "")
 
     def _tell(self, began: Began) -> None:
         self._began = began

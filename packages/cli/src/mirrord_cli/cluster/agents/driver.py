@@ -139,8 +139,10 @@ def remove_agent(api: Api, agent: RunningAgent) -> None:
         api.delete(f"{_jobs(agent.namespace)}/{agent.job}", propagationPolicy="Background")
 
 
-def last_words_of(api: Api, agent: RunningAgent) -> str:
-    """Return what an agent said when it ended, as a sentence; empty if it runs, said nothing, or can't be seen."""
+def last_words_of(api: Api, agent: RunningAgent) -> str | None:
+    """Return what an agent said when it ended, as a sentence; empty if it said nothing, or can't be seen; None if it
+    runs.
+    """
     try:
         return last_words(api.get(f"{_pods(agent.namespace)}/{agent.pod}"), agent.container)
     except (MirrordError, Refused):
@@ -201,7 +203,7 @@ def _refused(refused: Refused, rung: Rung, agent: RunningAgent) -> RungRefused |
         return MirrordError(
             "cluster", f"The target's pod {agent.pod} was removed while the agent started.", "Try again."
         )
-    why = explain(refused.message, status=refused.status, namespace=namespace)
+    why = explain(refused.message, status=refused.status, namespace=namespace, alone=rung.alone)
     if refused.status in REFUSALS:
         return RungRefused(Refusal(rung, why.text, why.category, why.next_step))
     return MirrordError(why.category, f"The cluster doesn't create the agent: {why.text}", why.next_step)
