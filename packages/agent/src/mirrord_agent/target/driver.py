@@ -145,9 +145,10 @@ def hold(pid: int, start: int | None, *, place: Place, before_change: Callable[[
 
 
 def _look(process: int, before_change: Callable[[], None]) -> None:
-    """See to it that we are shown the target's files, if there is a way."""
+    """See to it that we are shown the target's files and environment, if there is a way."""
     try:
-        os.close(os.open("root", O_PATH | os.O_CLOEXEC, dir_fd=process))
+        for name, flags in (("root", O_PATH), ("environ", os.O_RDONLY)):
+            os.close(os.open(name, flags | os.O_CLOEXEC, dir_fd=process))
     except PermissionError:
         if step := to_look(_our_rights(), _rights_of(process)):
             before_change()

@@ -10,6 +10,12 @@ import enum
 from mirrord_agent.kernel.layouts import CAPABILITY_NAMES
 from mirrord_protocol.values import Failure, FailureKind
 
+MOST_NAMES = 5
+IN_A_JOB = (
+    "a Job as the agent (agent.mode: job) may look all the same, by the capability SYS_PTRACE, but for "
+    "agent.disabled_capabilities"
+)
+
 
 class Place(enum.Enum):
     """Where an agent and its target are; what helps differs."""
@@ -134,27 +140,22 @@ def pod_forbidden(its: tuple[int, int], ours: tuple[int, int], missing: int) -> 
     """
     if its != ours:
         why = (
-            f"it runs as user {its[0]} and group {its[1]}, this agent as user {ours[0]} and group {ours[1]} and without "
-            "the capabilities to become another"
+            f"it runs as user {its[0]} and group {its[1]}, this agent as user {ours[0]} and group {ours[1]} without the "
+            "capabilities SETUID and SETGID to become another; it takes these, or the same user and group"
         )
     elif missing:
-        why = f"it has capabilities that this agent lacks ({', '.join(capability_names(missing))})"
+        why = f"it has capabilities that this agent lacks ({_some(capability_names(missing))}); {IN_A_JOB}"
     else:
         why = (
             "it hides itself, is in a user namespace of its own, or a security module of the node (AppArmor, SELinux) keeps "
-            "the two apart"
+            f"the two apart; {IN_A_JOB}"
         )
-    text = (
-        f"no permission to look into the target's container: {why}; with the capability SYS_PTRACE there would be: a Job as "
-        "the agent has it (agent.mode: job), but for agent.disabled_capabilities"
-    )
-    return TargetRefused(FailureKind.FORBIDDEN, text)
+    return TargetRefused(FailureKind.FORBIDDEN, f"no permission to look into the target's container: {why}")
 
 
-def ids_forbidden(
-    uid: int, gid: int, reason: str = "this agent lacks the capabilities SETUID and SETGID"
-) -> TargetRefused:
-    """Return the refusal of a target whose user we can't become."""
+def ids_forbidden(uid: int, gid: int, reason: str = "") -> TargetRefused:
+    """Return the refusal of a target whose user we can't become; `reason` is the system's, if it was asked."""
+    reason = reason or "it takes the capabilities SETUID and SETGID, or the same user and group"
     text = f"no permission to act as the target's user {uid} and group {gid}: {reason}"
     return TargetRefused(FailureKind.FORBIDDEN, text)
 
@@ -192,6 +193,11 @@ def rules_forbidden(pid: int, our_uid: int, place: Place, *, other_user: bool) -
     else:
         helps = f"user {our_uid} has no power over its network: run mirrord as root"
     return Failure(FailureKind.FORBIDDEN, None, f"connections to {what} can't be redirected, {helps}")
+
+
+def _some(names: list[str]) -> str:
+    left = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {left} more" if left > 0 else "")
 
 
 def capability_names(capabilities: int) -> list[str]:
