@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.cluster import forwards, requests
+from tests.bench.cluster import forwards, memory, stealing
 from tests.bench.cluster.place import BENCH, ECHO, SINK, SOURCE, Place, make_place
 from tests.bench.cluster.sessions import Sessions
 from tests.cluster.__main__ import main as cluster_main
@@ -42,6 +42,8 @@ def main() -> int:
     image, archive = images.build_agent()
     if cluster.ctr:
         images.load({image: archive}, cluster.ctr)
+    else:
+        print(f"the cluster has to have the image {image}, which is in {archive}")
     delays = (0.0,) if options.quick else (0.0, 0.02)
     began = time.monotonic()
     print(f"{platform.system()} {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}")
@@ -70,9 +72,9 @@ def run(place: Place, sessions: Sessions, options: argparse.Namespace) -> None:
         if "forward" in wanted:
             forwards.rows(place, delay, options.times)
     if "requests" in wanted:
-        requests.requests(place, sessions, options.seconds)
+        stealing.rows(place, sessions, options.seconds)
     if "memory" in wanted:
-        requests.memory(place, sessions)
+        memory.rows(place, sessions)
     assert sessions.runner.leftovers() == []
 
 

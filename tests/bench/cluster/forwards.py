@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import statistics
 import struct
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -17,7 +16,6 @@ import trio
 from mirrord_cli.cluster.access.driver import load_access
 from mirrord_cli.session.forward.driver import open_forward
 from tests.bench.cluster.place import ECHO, SINK, SOURCE, Place
-from tests.kit.serving import Serving
 
 T = TypeVar("T")
 Opens = Callable[[int], AbstractAsyncContextManager[trio.abc.Stream]]
@@ -34,8 +32,8 @@ def rows(place: Place, delay: float, times: int) -> None:
     """Print the rows of one delay."""
     print(f"\nPort-forward, {delay * 1000:g} ms added; medians of {times}")
     print(f"{'':36}{'mirrord':>10}{'kubectl':>10}{'ratio':>8}")
-    with _kubectl(place, delay) as theirs:
-        both = (_ours(place, delay), theirs)
+    with place.forwarded("client", ECHO, SOURCE, SINK, delay=delay) as local:
+        both = (_ours(place, delay), _theirs(local))
         for title, port, move in (("down", SOURCE, _down), ("up", SINK, _up)):
             taken = [[_run(opens, port, move) for opens in both] for _ in range(times)]
             speeds = [SIZE / statistics.median(each) / 1e6 for each in zip(*taken, strict=True)]
@@ -105,25 +103,10 @@ def _ours(place: Place, delay: float) -> Opens:
     return lambda port: open_forward(loaded.access, place.namespace, "client", port)
 
 
-@contextmanager
-def _kubectl(place: Place, delay: float) -> Iterator[Opens]:
-    """Run kubectl for all ports."""
-    wanted = (ECHO, SOURCE, SINK)
-    command = place.kubectl(
-        "port-forward", "--address=127.0.0.1", "pod/client", *(f":{port}" for port in wanted), delay=delay
-    )
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        serving = Serving(process)
-        local = {}
-        for port in wanted:
-            said = serving.line()  # Forwarding from 127.0.0.1:45321 -> 7
-            assert said.endswith(f" -> {port}"), said
-            local[port] = int(said.split()[2].rpartition(":")[2])
+def _theirs(local: dict[int, int]) -> Opens:
+    @asynccontextmanager
+    async def opens(port: int) -> AsyncIterator[trio.abc.Stream]:
+        async with await trio.open_tcp_stream("127.0.0.1", local[port]) as stream:
+            yield stream
 
-        @asynccontextmanager
-        async def opens(port: int) -> AsyncIterator[trio.abc.Stream]:
-            async with await trio.open_tcp_stream("127.0.0.1", local[port]) as stream:
-                yield stream
-
-        yield opens
-        process.terminate()
+    return opens

@@ -72,14 +72,27 @@ class Place:
             yield
             process.communicate()
 
+    @contextmanager
+    def forwarded(self, pod: str, *ports: int, delay: float = 0.0) -> Iterator[dict[int, int]]:
+        """Run kubectl's port-forward; the local port for each of the pod's."""
+        wanted = (f":{port}" for port in ports)
+        command = self.kubectl("port-forward", "--address=127.0.0.1", f"pod/{pod}", *wanted, delay=delay)
+        # It tells of each connection that is reset, as those of a load are at its end.
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            serving, local = Serving(process), {}
+            for port in ports:
+                said = serving.line()  # Forwarding from 127.0.0.1:45321 -> 7
+                if not said.endswith(f" -> {port}"):
+                    sys.exit(f"{' '.join(command)} failed: {said}")
+                local[port] = int(said.split()[2].rpartition(":")[2])
+            yield local
+            process.terminate()
+
     def address(self, pod: str) -> str:
         """The address of a pod."""
         found: str = self.cluster.get(self.namespace, "pod", pod)["status"]["podIP"]
-        return found
-
-    def uid(self, pod: str) -> str:
-        """What the node calls a pod."""
-        found: str = self.cluster.get(self.namespace, "pod", pod)["metadata"]["uid"]
         return found
 
 

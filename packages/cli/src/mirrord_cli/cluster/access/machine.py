@@ -107,7 +107,7 @@ def access_to(
 
 def server_of(chosen: Chosen) -> str:
     """Return the server's address, with its scheme. Raises MirrordError."""
-    server = chosen.cluster.server.strip().rstrip("/")
+    server = chosen.cluster.server.strip()
     if server and "://" not in server:
         server = f"{'https' if _is_secured(chosen.cluster, chosen.user) else 'http'}://{server}"
     try:
@@ -118,7 +118,7 @@ def server_of(chosen: Chosen) -> str:
     if not valid:
         text = f"The kubeconfig's cluster of context {chosen.context!r} has no address that can be used: {server!r}."
         raise MirrordError("configuration", text, "Write one like `server: https://HOST:6443`.")
-    return server
+    return server.rstrip("/")
 
 
 def decode(data: str, what: str) -> bytes:

@@ -94,13 +94,16 @@ def job(agent: Agent, found: FoundTarget | None, start: Start, rung: Rung) -> Js
 
 
 def ephemeral_patch(agent: Agent, found: FoundTarget, start: Start, rung: Rung) -> Json:
-    """Return the strategic merge patch that adds an agent to the target's pod (its subresource ephemeralcontainers)."""
+    """Return the strategic merge patch that adds an agent to the target's pod (its subresource ephemeralcontainers).
+
+    With its id, so that a pod that has taken the place of another of its name (a StatefulSet's) is left alone.
+    """
     container = _container(agent, found, start) | {
         "name": start.name,
         "targetContainerName": found.container,
         "securityContext": _ephemeral_security(agent, found, rung),
     }
-    return {"spec": {"ephemeralContainers": [container]}}
+    return {"metadata": {"uid": found.uid}, "spec": {"ephemeralContainers": [container]}}
 
 
 # ---------------------------------------------------------------------------------------------- parts

@@ -146,7 +146,8 @@ class Forward:
             self.stage = Stage.OVER
             return Turned(response.status_code, bytes(response.body))
         if self._socket.handshake_exc is not None or self._socket.subprotocol != SUBPROTOCOL:
-            return self._break(f"the API server, or what is before it, doesn't speak {SUBPROTOCOL}")
+            self.stage = Stage.OVER
+            return Turned(101, f"the API server, or what is before it, doesn't speak {SUBPROTOCOL}".encode())
         self.stage = Stage.OPEN
         return Opened()
 
@@ -190,7 +191,7 @@ class Forward:
         asked = self.stage is Stage.ASKED
         self.stage = Stage.OVER
         if asked:
-            return Ended("the API server's answer is none of HTTP")
+            return Ended("the API server's answer is none of HTTP, or was cut")
         goodbye = self._socket.close_rcvd
         if goodbye is None and self._socket.close_sent is not None:  # by the library, which found a mistake
             return Ended(f"the API server broke the websocket: {self._socket.close_sent.reason}")
