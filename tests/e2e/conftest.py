@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure is shown with the cluster as it is then."""
-    made: pytest.TestReport = yield
+    made = yield
     if made.failed and USED in item.config.stash:
         cluster, places = item.config.stash[USED]
         made.sections.append(("cluster", report(cluster, places.all())))
@@ -66,7 +64,7 @@ def client(cluster: Cluster, places: Places) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def kubeconfig(cluster: Cluster, places: Places, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of someone who may do in the run's namespaces what `mirrord rbac` prints, and no more."""
-    roles = [("-n", namespace, "-a", places.free) for namespace in places.all()]
+    roles = [("-n", namespace) for namespace in places.all()]
     return make_person(cluster, tmp_path_factory.mktemp("people"), "developer", places.free, *roles)
 
 

@@ -39,9 +39,10 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
+        assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
         self._process.wait(PATIENCE)
+        self._process.stdout.close()
 
     def get(self, url: str) -> Answer:
         """Ask for a URL, `http://` left out."""

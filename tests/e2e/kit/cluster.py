@@ -40,7 +40,9 @@ class Cluster:
         """The one that the environment names, else this checkout's own."""
         given = os.environ.get("KUBECONFIG")
         if given and Path(given).resolve() != HERE.kubeconfig.resolve():
-            return cls(Path(given), shutil.which("kubectl") or str(HERE.kubectl), tuple(shlex.split(os.environ.get(CTR, ""))))
+            return cls(
+                Path(given), shutil.which("kubectl") or str(HERE.kubectl), tuple(shlex.split(os.environ.get(CTR, "")))
+            )
         return cls(HERE.kubeconfig, str(HERE.kubectl), (str(HERE.ctr),))
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from tests.e2e.kit.cluster import Cluster, running_agents
@@ -20,9 +21,12 @@ def report(cluster: Cluster, namespaces: Iterable[str]) -> str:
 
 
 def _agents(cluster: Cluster, namespace: str) -> Iterable[str]:
-    for pod in cluster.get(namespace, "pods")["items"]:
+    listed = cluster.attempt("get", "pods", "-n", namespace, "-o", "json")
+    for pod in json.loads(listed.stdout)["items"] if listed.returncode == 0 else []:
         name, labels = pod["metadata"]["name"], pod["metadata"].get("labels", {})
-        containers = ["mirrord-agent"] if labels.get("app.kubernetes.io/name") == "mirrord-agent" else running_agents(pod)
+        containers = (
+            ["mirrord-agent"] if labels.get("app.kubernetes.io/name") == "mirrord-agent" else running_agents(pod)
+        )
         containers += [each["name"] for each in pod["spec"].get("ephemeralContainers", [])][-1:]
         for container in dict.fromkeys(containers):
             yield f"--- {name}/{container}"

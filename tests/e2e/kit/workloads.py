@@ -141,7 +141,9 @@ def locked() -> Json:
 def half_ready() -> Json:
     """Two pods, the first of which is never ready."""
     command = ["sh", "-c", f'[ "$HOSTNAME" = {HALF}-1 ]']
-    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {"readinessProbe": {"exec": {"command": command}}}
+    container = _container("shop", SHOP_IMAGE, ["sleep"], ["infinity"]) | {
+        "readinessProbe": {"exec": {"command": command}}
+    }
     made = workload("StatefulSet", HALF, pod_spec(container), serviceName=HALF, podManagementPolicy="Parallel")
     made["spec"]["replicas"] = 2
     return made
@@ -149,8 +151,10 @@ def half_ready() -> Json:
 
 def in_privileged() -> list[Json]:
     """Everything there is."""
-    app = {"app": "job"}
-    job = {"template": {"metadata": {"labels": app}, "spec": pod_spec(go(), restartPolicy="Never")}}
+    job, cron = (
+        {"template": {"metadata": {"labels": {"app": app}}, "spec": pod_spec(go(), restartPolicy="Never")}}
+        for app in ("job", "cron")
+    )
     sidecar, front, back = (
         go(name, port, env=[{"name": "WHICH", "value": name}])
         for name, port in ((SIDECAR, 15001), ("front", PORT), ("back", PORT + 1))
@@ -170,7 +174,7 @@ def in_privileged() -> list[Json]:
         workload("ReplicaSet", "replica", pod_spec(go())),
         _object("batch/v1", "Job", "job", spec=job),
         _object("batch/v1", "CronJob", "cron", spec={
-            "schedule": "* * * * *", "concurrencyPolicy": "Forbid", "jobTemplate": {"spec": job},
+            "schedule": "* * * * *", "concurrencyPolicy": "Forbid", "jobTemplate": {"spec": cron},
         }),
         half_ready(),
         _pod("alone", go()),
@@ -217,9 +221,9 @@ ROLLOUTS = _object(
 
 
 def rollout() -> list[Json]:
-    """A rollout, and what its controller would have made of it."""
+    """A rollout, and what its controller would have made of it and said."""
     made = workload("ReplicaSet", "rolled", pod_spec(go()))
-    return [made, made | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}]
+    return [made, made | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "status": {"availableReplicas": 1}}]
 
 
 def namespaces(levels: Iterable[tuple[str, str]]) -> list[Json]:
