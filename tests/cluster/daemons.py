@@ -6,6 +6,7 @@ They run in a mount namespace of their own, and serve at the node's address alon
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.cluster.layout import API_NAME, LIB_KUBELET, NODE, NODE_NAME, SERVICES, Layout
 
@@ -23,31 +24,31 @@ class Daemon:
 
 
 def daemons(layout: Layout) -> tuple[Daemon, ...]:
-    """Every daemon, in the order of starting: up to the API server, then the rest, which wants that to answer."""
+    """Return every daemon, in the order of starting."""
+    return (*first_daemons(layout), *other_daemons(layout))
+
+
+def first_daemons(layout: Layout) -> tuple[Daemon, ...]:
+    """Return those that start at once: the API server, and what needs none."""
     pki = layout.pki
-
-    def pair(name: str, certificate: str, *, key: str = "tls-private-key-file") -> tuple[str, str]:
-        return f"--{certificate}={pki / name}.crt", f"--{key}={pki / name}.key"
-
     return (
         Daemon(
             "etcd",
             (
-                "etcd",
+                str(layout.bin / "etcd"),
                 f"--data-dir={layout.state / 'etcd'}",
                 f"--listen-client-urls=https://{NODE}:2379",
                 f"--advertise-client-urls=https://{NODE}:2379",
                 f"--listen-peer-urls=https://{NODE}:2380",
                 f"--initial-advertise-peer-urls=https://{NODE}:2380",
                 f"--initial-cluster=default=https://{NODE}:2380",
-                *pair("etcd", "cert-file", key="key-file"),
-                *pair("etcd", "peer-cert-file", key="peer-key-file"),
+                *_pair(pki / "etcd", "cert-file", "key-file"),
+                *_pair(pki / "etcd", "peer-cert-file", "peer-key-file"),
                 f"--trusted-ca-file={pki / 'etcd-ca.crt'}",
                 f"--peer-trusted-ca-file={pki / 'etcd-ca.crt'}",
                 "--client-cert-auth",
                 "--peer-client-cert-auth",
                 "--unsafe-no-fsync",  # a machine that went down gets a new cluster
-                "--logger=zap",
                 "--log-level=warn",
             ),
         ),
@@ -62,12 +63,12 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
                 str(layout.bin / "kube-apiserver"),
                 f"--etcd-servers=https://{NODE}:2379",
                 f"--etcd-cafile={pki / 'etcd-ca.crt'}",
-                *pair("etcd-client", "etcd-certfile", key="etcd-keyfile"),
+                *_pair(pki / "etcd-client", "etcd-certfile", "etcd-keyfile"),
                 f"--bind-address={NODE}",
                 f"--advertise-address={NODE}",
                 f"--client-ca-file={pki / 'ca.crt'}",
-                *pair("apiserver", "tls-cert-file"),
-                *pair("apiserver-kubelet", "kubelet-client-certificate", key="kubelet-client-key"),
+                *_pair(pki / "apiserver", "tls-cert-file"),
+                *_pair(pki / "apiserver-kubelet", "kubelet-client-certificate", "kubelet-client-key"),
                 f"--kubelet-certificate-authority={pki / 'ca.crt'}",
                 "--kubelet-preferred-address-types=InternalIP",
                 "--authorization-mode=Node,RBAC",
@@ -81,13 +82,20 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
             ),
             f"https://{NODE}:6443/readyz",
         ),
+    )
+
+
+def other_daemons(layout: Layout) -> tuple[Daemon, ...]:
+    """Return those that want the API server to answer as they start."""
+    pki = layout.pki
+    return (
         Daemon(
             "kube-controller-manager",
             (
                 str(layout.bin / "kube-controller-manager"),
                 f"--kubeconfig={pki / 'controllers.kubeconfig'}",
                 f"--bind-address={NODE}",
-                *pair("controllers", "tls-cert-file"),
+                *_pair(pki / "controllers", "tls-cert-file"),
                 f"--root-ca-file={pki / 'ca.crt'}",
                 f"--service-account-private-key-file={pki / 'tokens.key'}",
                 "--use-service-account-credentials",
@@ -105,7 +113,7 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
                 str(layout.bin / "kube-scheduler"),
                 f"--kubeconfig={pki / 'scheduler.kubeconfig'}",
                 f"--bind-address={NODE}",
-                *pair("scheduler", "tls-cert-file"),
+                *_pair(pki / "scheduler", "tls-cert-file"),
                 "--leader-elect=false",
                 "--profiling=false",
             ),
@@ -138,3 +146,8 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
             ("Corefile",),
         ),
     )
+
+
+def _pair(name: Path, certificate: str, key: str = "tls-private-key-file") -> tuple[str, str]:
+    """Return the flags of a certificate and its key."""
+    return f"--{certificate}={name}.crt", f"--{key}={name}.key"

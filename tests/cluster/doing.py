@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 BEGAN = time.monotonic()
 
@@ -38,3 +40,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, failure: Callable[
         if time.monotonic() > deadline:
             raise Failed(failure())
         time.sleep(0.05)
+
+
+@contextmanager
+def once(mark: Path, key: str) -> Iterator[bool]:
+    """Yield whether something must be made, and mark it as made with this key when that is done without an exception."""
+    made = mark.exists() and mark.read_text() == key
+    if not made:
+        mark.unlink(missing_ok=True)
+    yield not made
+    if not made:
+        mark.write_text(key)

@@ -6,29 +6,32 @@ Everything is there at most once, belongs to one checkout, and goes again with `
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cluster.doing import Failed, attempt, run, wait_until
-from tests.cluster.layout import LIB_KUBELET, NETWORK, NODE, NODE_DEVICE, SERVICES, Layout
+from tests.cluster.doing import attempt, run, wait_until
+from tests.cluster.layout import LIB_KUBELET, NETWORK, NODE, NODE_DEVICE, PODS, SERVICES, Layout
 from tests.cluster.machine import hierarchies, mounts_below, without_ports
 
 MOUNTS = Path("/proc/self/mountinfo")
-SETTINGS = {
-    "net/ipv4/ip_forward": "1",
-    # These the kubelet sets as it likes them.
-    "vm/overcommit_memory": None,
-    "vm/panic_on_oom": None,
-    "kernel/panic": None,
-    "kernel/panic_on_oops": None,
-    "kernel/keys/root_maxkeys": None,
-    "kernel/keys/root_maxbytes": None,
-}
-"""The kernel's settings that change, below /proc/sys; they are put back by clean."""
+SETTINGS = Path("/proc/sys")
+KUBELETS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+"""The kernel's settings that the kubelet sets as it likes them; they are put back by clean."""
+FORWARDED = [("FORWARD", way, PODS, "-m", "comment", "--comment", NETWORK, "-j", "ACCEPT") for way in ("-s", "-d")]
+"""Rules without which pods don't reach each other where the machine forwards nothing but its own, as Docker has it."""
 
 
 def has_namespace(layout: Layout) -> bool:
@@ -50,7 +53,7 @@ def make_namespace(layout: Layout) -> None:
     for path, ours in layout.binds().items():
         Path(path).mkdir(parents=True, exist_ok=True)
         ours.mkdir(parents=True, exist_ok=True)
-        lines.append(f"mount --bind '{ours}' {path}")
+        lines.append(f"mount --bind {shlex.quote(str(ours))} {path}")
     # A pod may have its mounts seen by others (mountPropagation: Bidirectional) below the kubelet's folder.
     script = "\n".join(["set -e", *lines, f"mount --make-rshared {LIB_KUBELET}"])
     run("unshare", f"--mount={layout.namespace}", "--propagation=slave", "sh", "-c", script)
@@ -73,16 +76,17 @@ def make_groups(layout: Layout) -> None:
 
 
 def make_device(layout: Layout) -> None:
-    """Make the device that has the node's address, and the way to services; Failed if another cluster has it."""
-    owner = device_owner()
-    if owner is None:
+    """Make the device that has the node's address, and the ways to pods and services."""
+    if device_owner() is None:
         run("ip", "link", "add", NODE_DEVICE, "type", "bridge")  # which any kernel has
         run("ip", "link", "set", NODE_DEVICE, "alias", str(layout.top))
-    elif owner != str(layout.top):
-        raise Failed(f"another checkout's cluster runs on this machine: {owner}; take it down there first")
     run("ip", "address", "replace", f"{NODE}/32", "dev", NODE_DEVICE)
     run("ip", "link", "set", NODE_DEVICE, "up")
     run("ip", "route", "replace", SERVICES, "dev", NODE_DEVICE, "src", NODE)
+    (SETTINGS / "net/ipv4/ip_forward").write_text("1")
+    for rule in FORWARDED:
+        if attempt("iptables", "--wait", "--check", *rule).returncode:
+            run("iptables", "--wait", "--insert", *rule)
 
 
 def device_owner() -> str | None:
@@ -91,18 +95,13 @@ def device_owner() -> str | None:
     return next((link.get("ifalias", "") for link in links if link.get("ifname") == NODE_DEVICE), None)
 
 
-def change_settings(layout: Layout) -> None:
-    """Change the kernel's settings, after writing down what they were."""
-    before = layout.run / "settings.json"
-    if not before.exists():
-        found = {name: (Path("/proc/sys") / name).read_text().strip() for name in SETTINGS}
-        before.write_text(json.dumps(found))
-    for name, value in SETTINGS.items():
-        if value is not None:
-            (Path("/proc/sys") / name).write_text(value)
+def remember_settings(layout: Layout) -> None:
+    """Write down what the settings are that the kubelet will change."""
+    found = {name: (SETTINGS / name).read_text() for name in KUBELETS if (SETTINGS / name).exists()}
+    (layout.run / "settings.json").write_text(json.dumps(found))
 
 
-def processes(layout: Layout) -> Iterator[int]:
+def members(layout: Layout) -> Iterator[int]:
     """Yield every process of the cluster: daemons, what they started, and what runs in pods."""
     for procs in daemons_group(layout).parent.rglob("cgroup.procs"):
         with contextlib.suppress(FileNotFoundError):
@@ -113,13 +112,13 @@ def end_processes(layout: Layout) -> None:
     """End every process of the cluster at once; returns when there is none."""
 
     def gone() -> bool:
-        found = list(processes(layout))
+        found = list(members(layout))
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return not found
 
-    wait_until(gone, 20, lambda: f"these processes don't end: {sorted(processes(layout))}")
+    wait_until(gone, 20, lambda: f"these processes don't end: {sorted(members(layout))}")
 
 
 def clean(layout: Layout) -> None:
@@ -132,21 +131,31 @@ def clean(layout: Layout) -> None:
         run("ip", "link", "delete", NODE_DEVICE)
         for family in ("ip", "ip6"):
             attempt("nft", "delete", "table", family, "kube-proxy")
+        for rule in FORWARDED:
+            attempt("iptables", "--wait", "--delete", *rule)
         _remove_ports()
     before = layout.run / "settings.json"
     if before.exists():
         for name, value in json.loads(before.read_text()).items():
-            (Path("/proc/sys") / name).write_text(value)
+            (SETTINGS / name).write_text(value)
     for ours in (layout.run, layout.state):
         if ours.exists():
             shutil.rmtree(ours)
 
 
 def _remove_group(group: Path) -> None:
-    """Remove a control group and those below it."""
-    if group.exists():
+    """Remove a control group and those below it, as soon as the kernel is done with the processes that ended."""
+
+    def gone() -> bool:
         for folder, _, _ in os.walk(group, topdown=False):
-            Path(folder).rmdir()
+            try:
+                Path(folder).rmdir()
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+        return not group.exists()
+
+    wait_until(gone, 10, lambda: f"{group} stays busy")
 
 
 def _remove_ports() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.cluster.doing import once
 from tests.cluster.layout import HERE, Layout
 from tools.image.buildah import Store
 from tools.image.machine import archive_name, full_name
@@ -16,13 +18,15 @@ def base_image(name: str, packages: Sequence[str], layout: Layout = HERE) -> Pat
 
     It takes root, and mmdebstrap and buildah, which are installed if they are missing. runtime.load_image loads it.
     """
-    root = rootfs(layout.images, packages)
-    archive, mark = (layout.images / f"{archive_name(name).removesuffix('.tar')}{end}" for end in (".tar", ".root"))
-    if not (archive.exists() and mark.exists() and mark.read_text() == root.name):
-        mark.unlink(missing_ok=True)
-        store = Store(layout.images)
-        made = f"localhost/{archive.stem}:made"
-        store.add(root, made)
-        store.save(made, archive, full_name(name))
-        mark.write_text(root.name)
+    layout.images.mkdir(parents=True, exist_ok=True)
+    with (layout.images / "lock").open("w") as lock:  # as tools/image does
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        root = rootfs(layout.images, packages)
+        archive = layout.images / archive_name(name)
+        with once(archive.with_suffix(".root"), root.name) as wanted:
+            if wanted or not archive.exists():
+                store = Store(layout.images)
+                made = f"localhost/{archive.stem}:made"
+                store.add(root, made)
+                store.save(made, archive, full_name(name))
     return archive

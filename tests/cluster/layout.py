@@ -144,5 +144,5 @@ class Layout:
         }
 
 
-HERE = Layout(Path(__file__).parent.parent.parent / ".cluster")
+HERE = Layout(Path(__file__).resolve().parent.parent.parent / ".cluster")
 """This checkout's cluster."""

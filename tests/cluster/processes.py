@@ -34,16 +34,17 @@ def started(pid: int) -> int | None:
         return None
 
 
-def read(layout: Layout, daemon: Daemon) -> Record | None:
+def read(layout: Layout, name: str) -> Record | None:
     """Return what is recorded of a daemon."""
     try:
-        return read_record((layout.records / daemon.name).read_text())
+        return read_record((layout.records / name).read_text())
     except FileNotFoundError:
         return None
 
 
-def is_running(layout: Layout, daemon: Daemon) -> bool:
-    record = read(layout, daemon)
+def is_running(layout: Layout, name: str) -> bool:
+    """Whether a daemon runs."""
+    record = read(layout, name)
     return runs(record, started(record.pid) if record else None, boot())
 
 
@@ -51,16 +52,16 @@ def key(layout: Layout, daemon: Daemon) -> str:
     """Return the key of what a daemon is started with."""
     texts = configurations.files(layout)
     program = Path(daemon.command[0])
-    content = str(program.stat().st_mtime_ns) if program.is_absolute() else ""
-    return key_of(*daemon.command, content, *(texts[name] for name in daemon.configurations))
+    made = [str(path.stat().st_mtime_ns) for path in (layout.pki / ".made", program) if path.is_absolute()]
+    return key_of(*daemon.command, *made, *(texts[name] for name in daemon.configurations))
 
 
 def ensure(layout: Layout, daemon: Daemon) -> Act:
     """Start a daemon unless it runs already, as it should; return what was done."""
-    record, wanted = read(layout, daemon), key(layout, daemon)
+    record, wanted = read(layout, daemon.name), key(layout, daemon)
     act = decide(record, started(record.pid) if record else None, boot(), wanted)
     if act is Act.REPLACE:
-        kill(layout, daemon)
+        kill(layout, daemon.name)
     if act is not Act.KEEP:
         _start(layout, daemon, wanted)
     return act
@@ -86,9 +87,9 @@ def _start(layout: Layout, daemon: Daemon, key: str) -> None:
     process.returncode = 0  # it isn't waited for: it outlives this process
 
 
-def kill(layout: Layout, daemon: Daemon) -> None:
+def kill(layout: Layout, name: str) -> None:
     """End a daemon at once, if it is the process that was recorded; returns when it is gone."""
-    record = read(layout, daemon)
+    record = read(layout, name)
     if record is None:
         return
     try:
@@ -98,15 +99,13 @@ def kill(layout: Layout, daemon: Daemon) -> None:
     try:
         if runs(record, started(record.pid), boot()):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
-            wait_until(
-                lambda: not is_running(layout, daemon), 10, lambda: f"{daemon.name} (process {record.pid}) doesn't end"
-            )
+            wait_until(lambda: not is_running(layout, name), 10, lambda: f"{name} (process {record.pid}) doesn't end")
     finally:
         os.close(handle)
 
 
-def last_words(layout: Layout, daemon: Daemon) -> str:
+def last_words(layout: Layout, name: str) -> str:
     """Return the end of a daemon's log, for people."""
-    path = layout.log / daemon.name
+    path = layout.log / name
     lines = path.read_text(errors="replace").splitlines()[-WORDS:] if path.exists() else []
-    return "\n".join([f"{daemon.name} failed; its last words, from {path}:", *(f"  {line}" for line in lines)])
+    return "\n".join([f"{name} failed; its last words, from {path}:", *(f"  {line}" for line in lines)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from tests.cluster import processes
@@ -32,13 +33,13 @@ def status(layout: Layout) -> int:
         print(f"{'pods':24} {len(pods['items']) if pods else '?'}")
     well.append(resolves())
     print(f"{'names':24} {'resolved' if well[-1] else 'not resolved'}")
-    print(f"export KUBECONFIG={layout.kubeconfig}")
+    print(f"export KUBECONFIG={shlex.quote(str(layout.kubeconfig))}")
     return 0 if all(well) else 1
 
 
 def _daemon(layout: Layout, api: Api, daemon: Daemon) -> bool:
-    record = processes.read(layout, daemon)
-    if record is None or not processes.is_running(layout, daemon):
+    record = processes.read(layout, daemon.name)
+    if record is None or not processes.is_running(layout, daemon.name):
         print(f"{daemon.name:24} dead; its log is {layout.log / daemon.name}")
         return False
     well = not daemon.health or api.healthy(daemon.health)

@@ -11,7 +11,6 @@ from tests.cluster.certificates import CERTIFICATES, KUBECONFIGS
 from tests.cluster.configurations import corefile, files
 from tests.cluster.daemons import daemons
 from tests.cluster.layout import Layout
-from tests.cluster.up import BEFORE_API
 
 LAYOUT = Layout(Path("/srv/checkout/.cluster"))
 PKI = re.compile(rf"{LAYOUT.pki}/([\w.-]+)")
@@ -33,14 +32,10 @@ def test_all_keys_and_certificates_that_are_named_are_made() -> None:
     named = {name for text in texts for name in PKI.findall(text)}
 
     assert len(named) > 10
-    assert named <= MADE | {f"{name}.kubeconfig" for name in KUBECONFIGS}
+    assert named <= MADE | {f"{name}.kubeconfig" for name in KUBECONFIGS if name != "admin"}
 
 
 def test_all_configurations_that_are_named_are_made() -> None:
     named = {name for daemon in daemons(LAYOUT) for name in daemon.configurations}
 
     assert named == set(files(LAYOUT))
-
-
-def test_the_api_server_is_the_last_of_those_that_start_first() -> None:
-    assert daemons(LAYOUT)[BEFORE_API - 1].name == "kube-apiserver"

@@ -11,18 +11,17 @@ from tests.cluster import host, processes, runtime
 from tests.cluster.api import Api, resolves
 from tests.cluster.building import build_programs, install_packages, make_certificates
 from tests.cluster.configurations import files
-from tests.cluster.daemons import Daemon, daemons
-from tests.cluster.doing import Failed, say, wait_until
+from tests.cluster.daemons import Daemon, first_daemons, other_daemons
+from tests.cluster.doing import Failed, run, say, wait_until
 from tests.cluster.layout import NODE_NAME, PAUSE, Layout
 from tests.cluster.machine import Act
 from tests.cluster.objects import node_ready, objects
 from tests.cluster.oci import program_archive
 from tools.image.machine import full_name
 
-BEFORE_API = 3
-"""How many daemons come up to the API server; the rest wants it to answer."""
 PATIENCE = 60
 """Seconds for one thing to come, on a busy machine too."""
+ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LONGEST = 107
 """Bytes of a socket's path: unix(7)."""
@@ -30,9 +29,8 @@ LONGEST = 107
 
 def up(layout: Layout) -> None:
     """Have the cluster run. What runs already is left alone."""
-    if len(str(layout.socket)) > LONGEST:
-        raise Failed(f"the path of the checkout is too long for sockets in it: {layout.top}")
     install_packages()
+    _look(layout)
     build_programs(layout)
     make_certificates(layout)
     is_new = _make_room(layout)
@@ -42,24 +40,36 @@ def up(layout: Layout) -> None:
         if not path.exists() or path.read_text() != text:  # kube-proxy ends when its file is written
             path.write_text(text)
 
-    everything = daemons(layout)
-    first, rest = everything[:BEFORE_API], everything[BEFORE_API:]
     api = Api(layout)
+    first, others = first_daemons(layout), other_daemons(layout)
     _start(layout, first)
     _have_containerd(layout, first, is_new=is_new)
     _wait(layout, api, first)
-    _start(layout, rest)
+    _start(layout, others)
     for where, content in objects().items():
-        _await(layout, everything, partial(api.apply, where, content), f"{where} is made")
-    _wait(layout, api, rest)
-    conditions: dict[str, Callable[[], bool]] = {
-        "the node is ready": lambda: node_ready(api.get(f"/api/v1/nodes/{NODE_NAME}")),
-        "there is a service account": lambda: bool(api.get("/api/v1/namespaces/default/serviceaccounts/default")),
-        "names are resolved": resolves,
-    }
-    for words, condition in conditions.items():
-        _await(layout, everything, condition, words)
+        _await(layout, first, partial(api.apply, where, content), f"{where} is made", "kube-apiserver")
+    _wait(layout, api, others)
+    conditions: tuple[tuple[str, str, Callable[[], bool]], ...] = (
+        ("kubelet", "the node is ready", lambda: node_ready(api.get(f"/api/v1/nodes/{NODE_NAME}"))),
+        ("kube-controller-manager", "there is a service account", lambda: api.get(ACCOUNT) is not None),
+        ("coredns", "names are resolved", resolves),
+    )
+    for daemon, words, condition in conditions:
+        _await(layout, (*first, *others), condition, words, daemon)
         say(words)
+
+
+def _look(layout: Layout) -> None:
+    """Refuse what can't be, before anything is made."""
+    if len(str(layout.socket)) > LONGEST:
+        raise Failed(f"{layout.top} is too long a path for the sockets in it; have the checkout nearer to /")
+    if run("stat", "--file-system", "--format=%T", str(layout.top)).strip() == "overlayfs":
+        raise Failed(
+            f"{layout.top} is on an overlay, on which containerd can't have others; have the checkout on a disk"
+        )
+    owner = host.device_owner()
+    if owner not in {None, str(layout.top)}:
+        raise Failed(f"the cluster of {owner} runs on this machine; take it down there, or if that is gone, reboot")
 
 
 def _make_room(layout: Layout) -> bool:
@@ -78,9 +88,9 @@ def _make_room(layout: Layout) -> bool:
     for folder in (layout.log, layout.records, layout.etc, layout.containerd, layout.images):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     host.make_device(layout)
-    host.change_settings(layout)
     host.make_groups(layout)
     if not intact:
+        host.remember_settings(layout)
         host.make_namespace(layout)
         boot.write_text(processes.boot())
     return not intact
@@ -96,37 +106,29 @@ def _start(layout: Layout, wanted: Sequence[Daemon]) -> None:
 def _wait(layout: Layout, api: Api, wanted: Sequence[Daemon]) -> None:
     for daemon in wanted:
         if daemon.health:
-            _await(layout, wanted, partial(api.healthy, daemon.health), f"{daemon.name} works", daemon)
+            _await(layout, wanted, partial(api.healthy, daemon.health), f"{daemon.name} works", daemon.name)
             say(f"{daemon.name} works")
 
 
-def _await(
-    layout: Layout, running: Sequence[Daemon], condition: Callable[[], bool], words: str, suspect: Daemon | None = None
-) -> None:
+def _await(layout: Layout, running: Sequence[Daemon], condition: Callable[[], bool], words: str, suspect: str) -> None:
     """Wait for a condition; name the daemon that died meanwhile, or the one that keeps us waiting."""
 
     def come() -> bool:
         for daemon in running:
-            if not processes.is_running(layout, daemon):
-                raise Failed(processes.last_words(layout, daemon))
+            if not processes.is_running(layout, daemon.name):
+                raise Failed(processes.last_words(layout, daemon.name))
         return condition()
 
-    def failure() -> str:
-        late = f"not within {PATIENCE} s: {words}"
-        return f"{processes.last_words(layout, suspect)}\n{late}" if suspect else f"{late}; logs are in {layout.log}"
-
-    wait_until(come, PATIENCE, failure)
+    wait_until(come, PATIENCE, lambda: f"{processes.last_words(layout, suspect)}\nnot within {PATIENCE} s: {words}")
 
 
 def _have_containerd(layout: Layout, running: Sequence[Daemon], *, is_new: bool) -> None:
     """Have containerd answer, without containers of an earlier cluster, and with the image of pods' first process."""
-    answers = partial(_await, layout, running, partial(runtime.answers, layout), "containerd answers")
+    answers = partial(_await, layout, running, partial(runtime.answers, layout), "containerd answers", "containerd")
     answers()
     if is_new and runtime.forget_containers(layout):
         # It has read their list, and would go on telling of them.
-        for daemon in running:
-            if daemon.name == "containerd":
-                processes.kill(layout, daemon)
+        processes.kill(layout, "containerd")
         _start(layout, running)
         answers()
     if not runtime.has_image(PAUSE, layout):

@@ -23,7 +23,7 @@ def main() -> int:
     cluster = Cluster.chosen()
     if cluster.kubeconfig == HERE.kubeconfig and (code := cluster_main(["up"])):
         return code
-    archives = images.build(building._go(HERE))
+    archives = images.build(building.find_go(HERE))
     if cluster.ctr:
         images.load(archives, cluster.ctr)
     else:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 # An interpreter in a folder of root's can't be started by anybody else: load everything first, then become them.
 AS_SOMEBODY = """\
 import os, sys
-import mirrord_agent.__main__ as agent, mirrord_agent.server, trio, structlog, json
+import mirrord_agent.__main__ as agent, mirrord_agent.life.driver, mirrord_agent.server, structlog
 mirrord_agent.server.load_names()
 uid = int(sys.argv[1])
 os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)

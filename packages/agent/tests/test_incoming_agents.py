@@ -18,6 +18,7 @@ import trio
 
 import agent_kit
 import mirrord_agent.__main__ as agent_program
+import mirrord_agent.life.driver
 import mirrord_agent.server
 from incoming_kit import Caller, connect, receive
 from mirrord_protocol.client import Client, open_client

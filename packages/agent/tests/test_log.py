@@ -12,7 +12,9 @@ from mirrord_agent.log import Log
 
 
 def test_a_line_is_json_with_its_context(capsys: pytest.CaptureFixture[str]) -> None:
-    Log("info", target=7)("warning", "something", reason="a\nb")
+    log = Log("info")
+    log.add(target=7)
+    log("warning", "something", reason="a\nb")
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1

@@ -15,8 +15,9 @@ GOOD = ["--target-pid", "7", "--target-start", "123", "--connected-fd", "5", "--
 
 def test_values() -> None:
     digest = bytes.fromhex(DIGEST)
-    assert parse(GOOD) == Options(ProcessTarget(7, 123), digest, connected_fd=5, owner="another session")
+    assert parse(GOOD) == Options(ProcessTarget(7, 123), digest, connected_fd=5)
     assert parse([*GOOD, "--log-level", "debug"]).log_level == "debug"
+    assert parse([*GOOD[:2], *GOOD[4:]]).target == ProcessTarget(7, None)
 
 
 def test_values_in_a_pod() -> None:
@@ -79,21 +80,23 @@ def test_mistakes_in_a_pod(arguments: list[str], capsys: pytest.CaptureFixture[s
     assert "--" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("missing", range(0, len(GOOD), 2))
-def test_all_are_needed(missing: int, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (GOOD[2:], "--target-pid"),
+        (GOOD[:4] + GOOD[6:], "--connected-fd"),
+        (GOOD[:6], "--token-digest"),
+        (POD[2:], "--target-container"),
+        (POD[:2] + POD[4:], "--listen"),
+        (POD[:4], "--token-digest"),
+    ],
+)
+def test_what_is_needed(arguments: list[str], missing: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        parse(GOOD[:missing] + GOOD[missing + 2 :])
+        parse(arguments)
 
     assert caught.value.code == 2
-    assert GOOD[missing] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("missing", range(0, len(POD), 2))
-def test_all_are_needed_in_a_pod(missing: int) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(POD[:missing] + POD[missing + 2 :])
-
-    assert caught.value.code == 2
+    assert missing in capsys.readouterr().err
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,13 +11,13 @@ import pytest
 import agent_kit
 from agent_service import hold_folder
 from mirrord_agent.target import driver
-from mirrord_agent.target.machine import TargetRefused
+from mirrord_agent.target.refusals import Place, TargetRefused
 from mirrord_protocol.values import FailureKind
 
 
 def refused(pid: int, start: int) -> TargetRefused:
     with pytest.raises(TargetRefused) as caught:
-        driver.hold(pid, start, before_change=lambda: None)
+        driver.hold(pid, start, place=Place.MACHINE, before_change=lambda: None)
     return caught.value
 
 

@@ -9,6 +9,7 @@ import pytest
 from mirrord_agent.kernel.layouts import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_PTRACE, PF_EXITING, PF_KTHREAD
 from mirrord_agent.target.machine import (
     FILE_CAPABILITIES,
+    IDS_CAPABILITIES,
     NETWORK_CAPABILITIES,
     EnterHost,
     EnterNetwork,
@@ -18,20 +19,16 @@ from mirrord_agent.target.machine import (
     Rights,
     Step,
     TakeIds,
-    TargetRefused,
     below,
-    check_kernel,
     check_process,
-    forbidden,
-    gone,
     kept,
-    network_forbidden,
     parse_stat,
     parse_status,
     plan,
-    rules_forbidden,
     sees_other_files,
+    to_look,
 )
+from mirrord_agent.target.refusals import Place, TargetRefused
 from mirrord_protocol.values import FailureKind
 
 ALL = (1 << 41) - 1
@@ -74,13 +71,14 @@ def test_paths_as_the_target_sees_them(root: bytes, text: bytes, inside: bytes |
     assert below(root, text) == inside
 
 
-# ---------------------------------------------------------------------------------------------- refusals
+# ---------------------------------------------------------------------------------------------- the process
 
 RUNNING = Process(b"shop", "S", 1, 0, 5)
 
 
 def test_the_process_that_was_meant() -> None:
-    check_process(7, RUNNING, 5)
+    check_process(7, RUNNING, 5, Place.MACHINE)
+    check_process(7, RUNNING, None, Place.POD)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +93,7 @@ def test_the_process_that_was_meant() -> None:
 )
 def test_a_process_that_cannot_be_a_target(process: Process, kind: FailureKind, word: str) -> None:
     with pytest.raises(TargetRefused) as caught:
-        check_process(7, process, 5)
+        check_process(7, process, 5, Place.MACHINE)
 
     assert caught.value.failure.kind == kind
     assert caught.value.failure.errno is None
@@ -103,19 +101,10 @@ def test_a_process_that_cannot_be_a_target(process: Process, kind: FailureKind, 
     assert word in caught.value.failure.text
 
 
-def test_refusals_name_a_way_out() -> None:
-    assert "new PID" in gone(7).failure.text
-    assert "as root or as the same user" in forbidden(7, 0, 1000).failure.text
-    assert "as root" in forbidden(7, 1000, 1000).failure.text
-    assert forbidden(7, 0, 1000).failure.kind == FailureKind.FORBIDDEN
-
-
-def test_machines_that_cannot_do_it() -> None:
-    check_kernel(machine="x86_64", known_machine=True, openat2=True)
-    with pytest.raises(TargetRefused, match="riscv64"):
-        check_kernel(machine="riscv64", known_machine=False, openat2=False)
-    with pytest.raises(TargetRefused, match=r"Linux 5\.6"):
-        check_kernel(machine="x86_64", known_machine=True, openat2=False)
+@pytest.mark.parametrize("process", [replace(RUNNING, start=6), replace(RUNNING, state="Z")])
+def test_in_a_pod_that_is_a_container_that_has_ended(process: Process) -> None:
+    with pytest.raises(TargetRefused, match="container has just ended"):
+        check_process(7, process, 5, Place.POD)
 
 
 # ---------------------------------------------------------------------------------------------- rights
@@ -157,6 +146,17 @@ def test_a_user_that_cannot_be_taken_is_one() -> None:
         steps(replace(ROOT, effective=ALL & ~(1 << CAP_SETGID)), OTHER)
 
 
+def test_a_target_that_hides_is_looked_at_as_its_equal() -> None:
+    take = TakeIds(1000, 1000, frozenset({1000, 27}))
+    may = replace(ROOT, effective=IDS_CAPABILITIES)
+    assert to_look(may, USER) == take
+    assert to_look(may, replace(USER, uid=0)) == replace(take, uid=0)  # the group has to be the same too
+    assert to_look(may, replace(ROOT, groups=frozenset({1}))) is None
+    for lacking in (CAP_SETUID, CAP_SETGID):
+        assert to_look(replace(ROOT, effective=ALL & ~(1 << lacking)), USER) is None
+    assert to_look(OTHER, USER) is None
+
+
 def test_the_hostname_needs_a_right() -> None:
     assert steps(ROOT, ROOT, host=True)[0] == EnterHost()
     assert EnterHost() not in steps(USER, USER, host=True)
@@ -192,23 +192,6 @@ def test_power_over_the_network_is_kept_where_it_is_of_use() -> None:
     assert steps(USER, USER, rules=True) == [Keep(0)]
     both = Rights(0, 0, frozenset(), NETWORK_CAPABILITIES, NETWORK_CAPABILITIES)
     assert kept(both, both) == 0
-
-
-def test_a_network_out_of_reach_says_what_helps() -> None:
-    for failure in (
-        network_forbidden(7, 0),
-        network_forbidden(7, 1000),
-        rules_forbidden(7, 0, other_user=False),
-        rules_forbidden(7, 1000, other_user=False),
-        rules_forbidden(7, 1000, other_user=True),
-    ):
-        assert failure.kind == FailureKind.FORBIDDEN
-        assert "process 7" in failure.text
-    assert "run mirrord as root" in network_forbidden(7, 1000).text
-    assert "SYS_ADMIN" in network_forbidden(7, 0).text
-    assert "run mirrord as root" in rules_forbidden(7, 1000, other_user=False).text
-    assert "NET_ADMIN" in rules_forbidden(7, 0, other_user=False).text
-    assert "user namespace" in rules_forbidden(7, 1000, other_user=True).text
 
 
 def test_never_more_than_the_target_has() -> None:

@@ -35,6 +35,7 @@ def pod(
     container: str = "mirrord-agent",
     node: str = NODE,
     ephemeral: bool = False,
+    uid: str = "",
     **status: Any,
 ) -> Json:
     """A pod whose agent is in a state: `{"running": {...}}` and its kin; with none, nothing is known of it."""
@@ -42,7 +43,12 @@ def pod(
     kind = "ephemeralContainerStatuses" if ephemeral else "containerStatuses"
     own: Json = {"phase": "Running" if ephemeral else "Pending", kind: statuses}
     return {
-        "metadata": {"name": name, "namespace": "shop", "uid": "33-44", "resourceVersion": "812"},
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            "uid": uid or ("11-22" if ephemeral else "33-44"),
+            "resourceVersion": "812",
+        },
         "spec": {"nodeName": node} if node else {},
         "status": own | status,
     }

@@ -53,14 +53,20 @@ def build(go: str) -> dict[str, Path]:
     Args:
         go: The program that compiles Go.
     """
+    agent, archive = build_agent()
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare_programs()
+        return {agent: archive} | _build_shops(go)
+
+
+def build_agent() -> tuple[str, Path]:
+    """Return the name of the agent's image and its OCI archive."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     agent = AGENT_IMAGE or default_image()
     command = [sys.executable, "-m", "tools.image", "--tag", agent]
     built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent.parent)
-    with (FOLDER / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        prepare_programs()
-        return {agent: Path(built.stdout.strip())} | _build_shops(go)
+    return agent, Path(built.stdout.strip())
 
 
 def _build_shops(go: str) -> dict[str, Path]:

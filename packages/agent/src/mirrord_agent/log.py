@@ -15,9 +15,9 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 class Log:
     """What the rest of the agent logs with."""
 
-    def __init__(self, level: str, **context: Any) -> None:
+    def __init__(self, level: str) -> None:
         self._level = LEVELS[level]
-        self._context = context
+        self._context: dict[str, Any] = {}
         self._logger: Any = None
 
     def __call__(self, level: str, event: str, **values: Any) -> None:
@@ -25,7 +25,11 @@ class Log:
         if LEVELS[level] < self._level:
             return
         self.load()
-        getattr(self._logger, level)(event, **values)
+        getattr(self._logger, level)(event, **self._context, **values)
+
+    def add(self, **context: Any) -> None:
+        """Have all lines from now on say this too."""
+        self._context |= context
 
     def load(self) -> None:
         """Have all ready for writing, as if a line had been written."""
@@ -41,4 +45,4 @@ class Log:
                 structlog.processors.format_exc_info,
                 structlog.processors.JSONRenderer(),
             ],
-        ).bind(**self._context)
+        )

@@ -1,6 +1,7 @@
 """The command line of the agent: its options, their help, and their values. No I/O.
 
-The session writes this command line; a person sees it only to find out what the program is.
+The session, or the specification of a pod, has this command line; a person sees it only to find out what the program is.
+Nothing large is imported here: an agent's port is open before anything is.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mirrord_agent import __version__
 
@@ -25,41 +26,37 @@ It does nothing for a session that doesn't show the token whose SHA-256 was give
 """
 EPILOG = """\
 Standard output gets one line of JSON when the agent is ready, standard error its log, in JSON too.
-The exit code is 0 when the session has ended or none has come, 2 for a command line that makes no sense, 69 where it
-can't listen, 70 for a defect of the agent.
-A target that can't be served is no error here: the session is told, with the reason.
+The exit code is 0 when the session has ended, or none has come, or at SIGTERM; 2 for a command line that makes no sense;
+69 for an agent that listens, if it can't, or if its target can't be served; 70 for a defect of the agent.
+If a target can't be served, the session is told why.
 """
 LARGEST_PORT = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessTarget:
+class ProcessTarget(NamedTuple):
     """A process, and when it was started."""
 
     pid: int
-    start: int
+    start: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerTarget:
+class ContainerTarget(NamedTuple):
     """The main process of a container."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTarget:
+class OwnTarget(NamedTuple):
     """The agent itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     target: ProcessTarget | ContainerTarget | OwnTarget
     token_digest: bytes
     connected_fd: int | None = None
     port: int = 0
-    """To listen on; where there is no `connected_fd`."""
-    owner: str = ""
+    """To listen on, where there is no `connected_fd`."""
+    owner: str | None = None
     communication_timeout: float = 30
     log_level: str = "info"
     termination_log: str | None = None
@@ -69,8 +66,8 @@ def parse(arguments: Sequence[str]) -> Options:
     """Return the options; exits as argparse does for `--help`, `--version` and mistakes."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
-    if (parsed.target_pid is None) != (parsed.target_start is None):
-        parser.error("--target-pid and --target-start belong together")
+    if parsed.target_start is not None and parsed.target_pid is None:
+        parser.error("argument --target-start: only with --target-pid")
     target: ProcessTarget | ContainerTarget | OwnTarget = OwnTarget()
     if parsed.target_container is not None:
         target = ContainerTarget(parsed.target_container)
@@ -116,12 +113,16 @@ def _parser() -> argparse.ArgumentParser:
         type=_natural,
         help="the inherited descriptor of a connected Unix stream socket: the session's connection",
     )
-    way.add_argument("--listen", metavar="PORT", type=_port, help="wait for the session on this port of the loopback")
+    way.add_argument(
+        "--listen",
+        metavar="PORT",
+        type=_port,
+        help="wait for the session on this port of the loopback: 127.0.0.1, or ::1 where there is no IPv4",
+    )
     parser.add_argument(
         "--owner",
         metavar="TEXT",
-        default="another session",
-        help="with --listen: whose session it is, for those who find a port taken",
+        help="whose session it is, for those who find a port taken; default: that of the connected process, if any",
     )
     parser.add_argument(
         "--communication-timeout",
@@ -131,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="with --listen: end if no session has come within so long; default: 30",
     )
     parser.add_argument(
-        "--termination-log", metavar="FILE", help="where to write why the agent ended, if that wasn't the session's end"
+        "--termination-log", metavar="FILE", help="write why the agent ended, in a sentence, to this file"
     )
     parser.add_argument(
         "--token-digest", metavar="HEX", type=_digest, required=True, help="SHA-256 of the session's token"

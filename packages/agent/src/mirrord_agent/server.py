@@ -24,7 +24,7 @@ from mirrord_agent.outgoing.driver import Outgoing
 from mirrord_agent.sockets.driver import Sockets
 from mirrord_agent.target import driver as target_driver
 from mirrord_agent.target.driver import HeldTarget
-from mirrord_agent.target.machine import TargetRefused
+from mirrord_agent.target.refusals import TargetRefused
 from mirrord_agent.workers.driver import Workers
 from mirrord_protocol.failure import RemoteError
 from mirrord_protocol.network_values import Connect, Datagrams, Query, Resolve, Reverse, Subscribe
@@ -58,13 +58,7 @@ Carry = Callable[[Service, Until], Awaitable[Failure]]
 """Serves a session by a service, until that is over; returns why it ended."""
 
 
-async def run(
-    carry: Carry,
-    target: HeldTarget | TargetRefused,
-    log: Log,
-    owner: str,
-    told_to_end: Until,
-) -> Failure:
+async def run(carry: Carry, target: HeldTarget | TargetRefused, log: Log, *, owner: str, told_to_end: Until) -> Failure:
     """Serve one session to its end, or to the target's.
 
     Args:
@@ -80,9 +74,15 @@ async def run(
         async with trio.open_nursery() as nursery:
             service = AgentService(target, log, Incoming(nursery, log, owner) if target.rules is None else None)
             stack.callback(service.close)  # when all connections have ended: their resets need its rules
-            nursery.start_soon(service.watch)
+
+            async def told() -> Failure:
+                failure = await told_to_end()
+                service.give_up_ports()
+                return failure
+
+            nursery.start_soon(service.pass_on_changes)
             nursery.start_soon(service.load_names)
-            failure = await carry(service, partial(_first_of, told_to_end, service.wait_target_ended))
+            failure = await carry(service, partial(_first_of, told, service.wait_target_ended))
             await service.leave()
             nursery.cancel_scope.cancel()
     return failure
@@ -136,7 +136,7 @@ class AgentService:
         self._lacking = lacking(target, incoming)
         self._sockets = Sockets(marked=target.rules is None)
         self._names: Names | None = None
-        self._welcomed, self._ended = trio.Event(), trio.Event()
+        self._welcomed = trio.Event()
         self._outgoing = Outgoing(paths, self._workers, self._sockets)
 
     async def welcome(self, hello: Hello) -> Welcome:
@@ -158,6 +158,11 @@ class AgentService:
             lacking=tuple(Lacking(capability, reason) for capability, reason in self._lacking.items()),
         )
 
+    def give_up_ports(self) -> None:
+        """Let all that comes from now on be the target's, before anything else is done."""
+        if self._incoming:
+            self._incoming.give_up_ports()
+
     async def leave(self) -> None:
         """Let what others do through us come to an end, for a moment."""
         if self._incoming:
@@ -171,18 +176,15 @@ class AgentService:
 
     # ------------------------------------------------------------------------------------------ tasks
 
-    async def watch(self) -> None:
-        """Notice the target's end, and changes of watched listings."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._files.pass_on_changes)
-            await trio.lowlevel.wait_readable(self._target.death)
-            self._log("info", "the target has ended")
-            self._ended.set()
-
     async def wait_target_ended(self) -> Failure:
         """Return when the target has ended."""
-        await self._ended.wait()
+        await trio.lowlevel.wait_readable(self._target.death)
+        self._log("info", "the target has ended")
         return TARGET_ENDED
+
+    async def pass_on_changes(self) -> None:
+        """Tell the session of watched listings that have changed."""
+        await self._files.pass_on_changes()
 
     async def load_names(self) -> None:
         """Load what finds names while the session's program starts, so that its first name needn't wait for that."""

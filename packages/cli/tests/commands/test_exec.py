@@ -45,7 +45,7 @@ def mirrord(tmp_path: Path) -> Runs:
             ["-t", "pod/shop", "--", "true"],
             {"KUBECONFIG": "/no/such/file"},
             78,
-            "There is no kubeconfig: /no/such/file",
+            "There is no kubeconfig: looked for /no/such/file",
         ),
         (["--", "true"], {"MIRRORD_IMPERSONATED_TARGET": "process/x"}, 78, "'x' is no process's number"),
         (["-f", "none.json", "--", "true"], {}, 78, "none.json can't be read"),

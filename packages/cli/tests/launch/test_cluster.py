@@ -26,7 +26,7 @@ from mirrord_cli.session import server as session_server
 from mirrord_cli.session.framed import Reader
 from mirrord_cli.session.instructions import Began, Instruction, Meet
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, PodTarget, Settings
-from mirrord_cli.session.status import Message, Ready, Unmet, encode
+from mirrord_cli.session.status import Failed, Message, Ready, Unmet, encode
 from scripted_server import ApiServer, Asked, api_server, failure
 
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
@@ -171,6 +171,55 @@ def test_what_an_agent_said_when_it_ended(start: Callable[..., InCluster], serve
         start(lambda instruction: refused if isinstance(instruction, Meet) else None)
 
 
+@pytest.mark.parametrize(
+    ("unmet", "state"),
+    [
+        (Unmet("cluster", "The cluster doesn't let you connect to it.", "It takes a right.", unreached=True), RUNNING),
+        (Unmet("configuration", "Too many variables.", "Leave some out."), {"terminated": {"exitCode": 0}}),
+    ],
+)
+def test_what_no_other_agent_would_do_better(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, unmet: Unmet, state: Json
+) -> None:
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(state)))
+
+    with pytest.raises(MirrordError) as caught:
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
+
+    assert (caught.value.text, caught.value.next_step) == (unmet.text, unmet.next_step)
+    assert heard(tmp_path) == ["Began", "Began", "Meet"], "one was refused, one was tried"
+    assert len(asked(server, "DELETE")) == 1
+
+
+def test_an_agent_that_ended_before_it_was_reached(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path
+) -> None:
+    """It said why: another kind may do."""
+    ended = {"terminated": {"exitCode": 69, "reason": "Error", "message": "The target can't be looked into."}}
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended)))
+    unmet = Unmet("cluster", "No port-forward to pod x: its sandbox is gone.", "Start anew.", unreached=True)
+
+    with pytest.raises(
+        MirrordError, match=r"a Job on the target's node: The agent ended .* The target can't be looked"
+    ):
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
+
+    assert asked(server, "PATCH", "POST")[-1].method == "PATCH", "the ladder went on"
+
+
+def test_an_agent_of_another_version(start: Callable[..., InCluster], server: ApiServer) -> None:
+    """It ran for a moment, and what is to be done isn't about the way to it."""
+    ended = {"terminated": {"exitCode": 2, "reason": "Error", "message": "error: unrecognized arguments: --listen"}}
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended, phase="Failed")))
+    unmet = Unmet("cluster", "You can't connect to pod x: pod not found.", "Is a VPN off?", unreached=True)
+
+    with pytest.raises(MirrordError, match="unrecognized arguments") as caught:
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None)
+
+    assert "image of the same version" in caught.value.next_step
+    assert len(asked(server, "DELETE")) == 1
+
+
 @pytest.mark.parametrize("when", [Began, Meet])
 def test_the_session_is_killed(
     start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, when: type[Instruction]
@@ -190,6 +239,20 @@ def test_the_session_is_killed(
     expected = ["Began", "Began"] if when is Began else ["Began", "Meet", "Began"]
     while heard(tmp_path) != expected:  # pytest's time-out bounds it
         os.sched_yield()
+
+
+def test_a_session_that_can_not_be(start: Callable[..., InCluster], server: ApiServer, tmp_path: Path) -> None:
+    """What it says itself is told, though it wasn't asked."""
+    server.told.clear()
+
+    def script(instruction: Instruction) -> Message | None:
+        return Failed("you", "There is no room for the session's files.", "Make room.")
+
+    with pytest.raises(MirrordError) as caught:
+        start(script)
+
+    assert (caught.value.category, caught.value.text) == ("you", "There is no room for the session's files.")
+    assert len(asked(server, "DELETE")) == 1
 
 
 def test_a_cluster_that_refuses(start: Callable[..., InCluster], server: ApiServer) -> None:

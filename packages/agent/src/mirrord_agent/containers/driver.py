@@ -1,4 +1,4 @@
-"""Looks through /proc for a container's main process."""
+"""Looks through /proc for a container's main process, and for our own. Which it is, is decided in machine.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mirrord_agent.containers.machine import Seen, main_process, not_found, other_first, within
+from mirrord_agent.containers.machine import Seen, first_process, main_process, named, within
 from mirrord_agent.target.machine import parse_stat
 
 
@@ -17,14 +17,14 @@ def find_container(container: str) -> tuple[int, int]:
         container: Its id, 64 hexadecimal digits.
 
     Raises:
-        TargetRefused: None of its processes is to be seen.
+        TargetRefused: None of its processes is to be seen; why, and what would help.
     """
     name = container.encode()
-    found = main_process(seen for seen in _processes() if within(_read(seen.pid, "cgroup"), name))
-    if found is None:  # our control group namespace may hide the names of the others'
-        found = other_first({seen.pid: seen for seen in _processes()}, os.getpid())
+    members = [seen for pid in _pids() if within(_read(pid, "cgroup"), name) and (seen := _look(pid))]
+    found = main_process(members)
     if found is None:
-        raise not_found(container)
+        processes = {pid: seen for pid in _pids() if (seen := _look(pid))}
+        found = first_process(processes, os.getpid(), first_named=named(_read(1, "cgroup")), container=container)
     return found.pid, found.start
 
 
@@ -34,11 +34,16 @@ def own_process() -> tuple[int, int]:
     return pid, parse_stat(_read(pid, "stat")).start
 
 
-def _processes() -> Iterator[Seen]:
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal() and (text := _read(int(entry), "stat")):
-            process = parse_stat(text)
-            yield Seen(int(entry), process.parent, process.start, process.name)
+def _pids() -> Iterator[int]:
+    return (int(entry) for entry in os.listdir("/proc") if entry.isdecimal())
+
+
+def _look(pid: int) -> Seen | None:
+    """Return what is to be seen of a process; None if it has ended meanwhile."""
+    if not (text := _read(pid, "stat")):
+        return None
+    process = parse_stat(text)
+    return Seen(pid, process.parent, process.start, process.name)
 
 
 def _read(pid: int, name: str) -> bytes:

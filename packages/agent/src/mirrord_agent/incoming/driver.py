@@ -66,6 +66,10 @@ class Incoming:
         """Return why ports can't be subscribed here, or None."""
         return self._rules.lacking
 
+    def give_up_ports(self) -> None:
+        """Redirect nothing more; subscriptions hear of it when their session ends, which is to follow."""
+        self._rules.drop_all()
+
     async def leave(self) -> None:
         """Let connections between the target and its clients end at a quiet moment; what isn't ours anyway goes on.
 

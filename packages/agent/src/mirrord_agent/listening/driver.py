@@ -1,7 +1,6 @@
-"""Waits on the loopback for the one session that this agent is for, and serves it.
+"""Accepts whoever comes to the agent's port, and serves the first that shows the token. machine.py decides who that is.
 
-Whoever reaches the port has no more than the hello's time and size, until the token was seen: then all others are
-closed, and the port is.
+The port was opened by ../starting/driver.py, in the network that the agent was started in.
 """
 
 from __future__ import annotations
@@ -9,161 +8,130 @@ from __future__ import annotations
 import errno
 import math
 import socket
-from collections import deque
-from collections.abc import Sequence
+from itertools import count
 
 import trio
 
-from mirrord_protocol.failure import RemoteError
-from mirrord_protocol.server import Reply, Service, Until, serve
-from mirrord_protocol.values import Failure, FailureKind, Hello, Request, Welcome
+from mirrord_agent.listening.machine import LATE, PATIENCE, Door, nobody, worth_a_line
+from mirrord_agent.log import Log
+from mirrord_protocol.server import Service, Until, serve
+from mirrord_protocol.values import Failure
 
-LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-STRANGERS = 16
-"""So many that haven't shown the token may be connected; the next one takes the place of the first."""
-PATIENCE = 10.0
-"""Seconds in which to show it."""
-BACKLOG = 64
-NOBODY = Failure(FailureKind.GONE, None, "no session came in time")
-TAKEN = Failure(FailureKind.FORBIDDEN, None, "this agent serves its session already: start a new one")
-
-
-def listen(port: int) -> list[socket.socket]:
-    """Listen on the loopback of the network that we are in.
-
-    Raises:
-        OSError: The port is taken, or there is no loopback.
-    """
-    listeners = list[socket.socket]()
-    failed: OSError | None = None
-    for family, host in LOOPBACK:
-        try:
-            listeners.append(_listen(family, host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                for listener in listeners:
-                    listener.close()
-                raise
-            failed = failed or error
-    if not listeners and failed:
-        raise failed
-    return listeners
-
-
-def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    listener = socket.socket(family)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+PAUSE = 0.1
+"""Seconds until the next try where there are no descriptors left."""
+CALM = 0.02
+"""Seconds between two connections once there is a session: however many come, they don't take its time."""
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 async def serve_first(
-    listeners: Sequence[socket.socket], *, token_digest: bytes, service: Service, until: Until, patience: float
+    listener: socket.socket,
+    *,
+    token_digest: bytes,
+    service: Service,
+    until: Until,
+    told_to_end: Until,
+    patience: float,
+    log: Log,
 ) -> Failure:
-    """Serve the first session that shows the token, to its end; return why it ended.
+    """Serve the first session that shows the token, to its end; return why it ended. Closes the listener.
 
     Args:
-        listeners: From `listen`; they are closed when the session is there.
+        listener: Where sessions come.
         token_digest: The SHA-256 of the token.
-        service: What is done for it.
-        until: As of `mirrord_protocol.server.serve`; ends the waiting too.
+        service: What is done for the session.
+        until: Ends the session, as of `mirrord_protocol.server.serve`.
+        told_to_end: Ends the waiting for it.
         patience: Seconds that it may take to come.
+        log: Where those who were sent away are logged.
     """
-    door = _Door(listeners, token_digest, service, until)
-    return await door.run(patience)
+    return await _Listening(listener, token_digest, service, until, log).run(told_to_end, patience)
 
 
-class _Door:
-    def __init__(self, listeners: Sequence[socket.socket], token_digest: bytes, service: Service, until: Until) -> None:
-        self._listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in listeners]
-        self._token_digest, self._service, self._until = token_digest, service, until
-        self._strangers = deque[trio.CancelScope]()
-        self._waiting = trio.CancelScope()
-        """For the session; what is done until it is there."""
-        self._taken = False
-        self._ended = NOBODY
+class _Listening:
+    def __init__(self, listener: socket.socket, token_digest: bytes, service: Service, until: Until, log: Log) -> None:
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+        self._token_digest, self._service, self._until, self._log = token_digest, service, until, log
+        self._door = Door()
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self._came = trio.Event()
+        self._sent_away = 0
+        self._ended: Failure | None = None
 
-    async def run(self, patience: float) -> Failure:
-        async with trio.open_nursery() as nursery:
-            with self._waiting, trio.move_on_after(patience):
-                async with trio.open_nursery() as accepting:
-                    accepting.start_soon(self._end_waiting)
-                    for listener in self._listeners:
-                        accepting.start_soon(self._accept, listener, nursery)
-            for listener in self._listeners:
-                await listener.aclose()
-            for stranger in self._strangers:
-                stranger.cancel()
+    async def run(self, told_to_end: Until, patience: float) -> Failure:
+        async with self._listener, trio.open_nursery() as nursery:
+            nursery.start_soon(self._accept, nursery)
+            nursery.start_soon(self._wait, told_to_end, patience, nursery.cancel_scope)
+        assert self._ended
         return self._ended
 
-    async def _end_waiting(self) -> None:
-        self._ended = await self._until()
-        self._waiting.cancel()
+    async def _wait(self, told_to_end: Until, patience: float, everything: trio.CancelScope) -> None:
+        """End everything if the session doesn't come."""
 
-    async def _accept(self, listener: trio.SocketListener, nursery: trio.Nursery) -> None:
+        async def give_up() -> None:
+            self._ended = await told_to_end()
+            everything.cancel()
+
+        with trio.move_on_after(patience) as waiting:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(give_up)
+                await self._came.wait()
+                nursery.cancel_scope.cancel()
+        if waiting.cancelled_caught:
+            self._ended = nobody(patience)
+            everything.cancel()
+
+    async def _accept(self, nursery: trio.Nursery) -> None:
+        for number in count():
+            stream = await self._next()
+            scope = self._scopes[number] = trio.CancelScope(deadline=trio.current_time() + PATIENCE)
+            self._send_away(self._door.knock(number))
+            nursery.start_soon(self._serve, number, stream, scope, nursery.cancel_scope)
+            if self._door.taken:
+                await trio.sleep(CALM)
+
+    def _send_away(self, number: int | None) -> None:
+        if number is not None:
+            self._scopes[number].cancel()
+
+    async def _next(self) -> trio.SocketStream:
         while True:
             try:
-                stream = await listener.accept()
-            except OSError as error:  # none left of something, for a moment
-                if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
+                return await self._listener.accept()
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
                     raise
-                await trio.sleep(0.1)
-                continue
-            while len(self._strangers) >= STRANGERS:
-                self._strangers.popleft().cancel()
-            scope = trio.CancelScope(deadline=trio.current_time() + PATIENCE)
-            self._strangers.append(scope)
-            nursery.start_soon(self._serve, stream, scope)
+                self._log("warning", "no connection can be accepted", reason=error.strerror)
+                await trio.sleep(PAUSE)
 
-    async def _serve(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
-        first = _First(self, scope)
+    async def _serve(
+        self, number: int, stream: trio.SocketStream, scope: trio.CancelScope, everything: trio.CancelScope
+    ) -> None:
+        mine = False
+
+        def admit() -> Failure | None:
+            nonlocal mine
+            failure = LATE if scope.cancel_called else self._door.admit(number)
+            if failure is None:
+                mine, scope.deadline = True, math.inf
+                self._came.set()
+            return failure
+
+        ended: Failure | None = None
         with scope:
-            ended = await serve(stream, token_digest=self._token_digest, service=first, until=self._until)
-            if first.welcomed:
-                self._ended = ended
-        if scope in self._strangers:
-            self._strangers.remove(scope)
-
-    def take(self, scope: trio.CancelScope) -> bool:
-        """Let a session in; False for all but the first."""
-        if self._taken:
-            return False
-        self._taken = True
-        scope.deadline = math.inf
-        self._strangers.remove(scope)
-        self._waiting.cancel()
-        return True
-
-    @property
-    def service(self) -> Service:
-        return self._service
-
-
-class _First:
-    """The service, for the first session with the token."""
-
-    def __init__(self, door: _Door, scope: trio.CancelScope) -> None:
-        self._door, self._scope = door, scope
-        self.welcomed = False
-
-    async def welcome(self, hello: Hello) -> Welcome:
-        """Answer a hello with the right token."""
-        if not self._door.take(self._scope):
-            raise RemoteError(TAKEN)
-        self.welcomed = True
-        return await self._door.service.welcome(hello)
-
-    async def handle(self, request_id: int, request: Request, reply: Reply) -> None:
-        """Carry out one request."""
-        await self._door.service.handle(request_id, request, reply)
-
-    def closed(self, request_id: int) -> None:
-        """Forget what a request left."""
-        self._door.service.closed(request_id)
+            async with stream:
+                await trio.lowlevel.wait_readable(stream.socket)
+                self._send_away(self._door.come(number))
+                ended = await serve(
+                    stream, token_digest=self._token_digest, service=self._service, until=self._until, admit=admit
+                )
+        self._door.leave(number)
+        del self._scopes[number]
+        if mine:
+            self._ended = ended
+            everything.cancel()
+            return
+        self._sent_away += 1
+        if worth_a_line(self._sent_away):
+            reason = ended.text if ended else "no token in time"
+            self._log("info", "somebody was sent away", reason=reason, count=self._sent_away)

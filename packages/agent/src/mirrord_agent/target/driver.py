@@ -25,7 +25,6 @@ from mirrord_agent.kernel.layouts import (
     RESOLVE_IN_ROOT,
 )
 from mirrord_agent.target.machine import (
-    IDS_CAPABILITIES,
     NETWORK_CAPABILITIES,
     EnterHost,
     EnterNetwork,
@@ -34,20 +33,26 @@ from mirrord_agent.target.machine import (
     Rights,
     Step,
     TakeIds,
-    TargetRefused,
     below,
-    check_kernel,
     check_process,
-    forbidden,
-    gone,
-    network_forbidden,
     parse_stat,
     parse_status,
     plan,
-    rules_forbidden,
     sees_other_files,
+    to_look,
 )
-from mirrord_protocol.values import Failure, FailureKind
+from mirrord_agent.target.refusals import (
+    Place,
+    TargetRefused,
+    check_kernel,
+    forbidden,
+    gone,
+    ids_forbidden,
+    network_forbidden,
+    pod_forbidden,
+    rules_forbidden,
+)
+from mirrord_protocol.values import Failure
 
 HOSTNAME_FILE = b"/etc/hostname"
 HOSTNAME_LIMIT = 256
@@ -91,8 +96,8 @@ class _Taken:
     """What was found and taken on the way to the target's rights."""
 
     pid: int
+    place: Place
     our_uid: int
-    beside: bool
     hostname: bytes | None = None
     rights: Rights = NO_RIGHTS
     other_user: bool = False
@@ -100,22 +105,22 @@ class _Taken:
     rules: bool = False
 
     def network_failure(self) -> Failure | None:
-        return None if self.network else network_forbidden(self.pid, self.our_uid, beside=self.beside)
+        return None if self.network else network_forbidden(self.pid, self.our_uid, self.place)
 
     def rules_failure(self) -> Failure | None:
         if self.rules:
             return None
-        return rules_forbidden(self.pid, self.our_uid, other_user=self.other_user, beside=self.beside)
+        return rules_forbidden(self.pid, self.our_uid, self.place, other_user=self.other_user)
 
 
-def hold(pid: int, start: int, *, before_change: Callable[[], None], beside: bool = False) -> HeldTarget:
+def hold(pid: int, start: int | None, *, place: Place, before_change: Callable[[], None]) -> HeldTarget:
     """Open the target, and act with its rights from now on.
 
     Args:
-        pid: Its number.
-        start: When it was started, in clock ticks since boot.
+        pid: The target.
+        start: When it was started, in clock ticks since boot; None to take it as it is.
+        place: Where it is, for the words of a refusal.
         before_change: Called before we become another user, who may see other files.
-        beside: Whether this agent was put beside it in a pod; for the words of a refusal.
 
     Raises:
         TargetRefused: It can't be had; the text says why, and what would help.
@@ -126,40 +131,39 @@ def hold(pid: int, start: int, *, before_change: Callable[[], None], beside: boo
         process = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         death = os.pidfd_open(pid)
         # The folder was opened first: if it can still be read, the pidfd is of the same process.
-        check_process(pid, parse_stat(_read(process, "stat")), start)
+        found = parse_stat(_read(process, "stat"))
+        check_process(pid, found, start, place)
     except (FileNotFoundError, ProcessLookupError):
-        raise gone(pid) from None
+        raise gone(pid, place) from None
     try:
-        if not _may_look(process):
-            _become(process, before_change)
-        return _hold_parts(pid, start, process, death, before_change, beside=beside)
+        _look(process, before_change)
+        return _hold_parts(_Taken(pid, place, os.geteuid()), found.start, process, death, before_change)
     except (FileNotFoundError, ProcessLookupError):
-        raise gone(pid) from None
+        raise gone(pid, place) from None
     except PermissionError:
-        raise forbidden(pid, os.stat(process).st_uid, os.geteuid(), beside=beside) from None
+        raise _forbidden(pid, process, place) from None
 
 
-def _may_look(process: int) -> bool:
-    """Whether the kernel lets us see the target's files (ptrace(2), "Ptrace access mode checking")."""
+def _look(process: int, before_change: Callable[[], None]) -> None:
+    """See to it that we are shown the target's files and environment, if there is a way."""
     try:
-        os.close(os.open("root", O_PATH | os.O_CLOEXEC, dir_fd=process))
+        for name, flags in (("root", O_PATH), ("environ", os.O_RDONLY)):
+            os.close(os.open(name, flags | os.O_CLOEXEC, dir_fd=process))
     except PermissionError:
-        return False
-    return True
+        if step := to_look(_our_rights(), _rights_of(process)):
+            before_change()
+            _carry_out(step, process)
 
 
-def _become(process: int, before_change: Callable[[], None]) -> None:
-    """Become the target's user with the rights that we have: without SYS_PTRACE, its equal alone may look into it."""
-    rights = parse_status(_read(process, "status"))[0]
-    if IDS_CAPABILITIES & ~_our_rights().effective:
-        return
-    before_change()
-    _carry_out(TakeIds(rights.uid, rights.gid, rights.groups), process)
+def _forbidden(pid: int, process: int, place: Place) -> TargetRefused:
+    if place == Place.MACHINE:
+        return forbidden(pid, os.stat(process).st_uid, os.geteuid())
+    its, ours = _rights_of(process), _our_rights()
+    missing = its.permitted & ~ours.effective
+    return pod_forbidden((its.uid, its.gid), (ours.uid, ours.gid), missing)
 
 
-def _hold_parts(
-    pid: int, start: int, process: int, death: int, before_change: Callable[[], None], *, beside: bool
-) -> HeldTarget:
+def _hold_parts(taken: _Taken, start: int, process: int, death: int, before_change: Callable[[], None]) -> HeldTarget:
     root = os.open("root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
     variables = os.open("environ", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
     memory = os.open("statm", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
@@ -167,10 +171,10 @@ def _hold_parts(
     working_directory = below(outside_root, os.readlink(b"cwd", dir_fd=process))
     name = _read(process, "comm").removesuffix(b"\n")
     ids = parse_status(_read(process, "status"))[1]
-    taken = _Taken(pid, os.geteuid(), beside, other_user=_elsewhere(process, "ns/user"))
+    taken.other_user = _elsewhere(process, "ns/user")
     _take_rights(taken, process, before_change)
     return HeldTarget(
-        pid=pid,
+        pid=taken.pid,
         process=process,
         death=death,
         root=root,
@@ -182,7 +186,7 @@ def _hold_parts(
         hostname=_named_hostname(root) if taken.hostname is None else taken.hostname,
         working_directory=working_directory or b"/",
         outside_root=outside_root,
-        process_ids=tuple(reversed(ids)) or (pid,),
+        process_ids=tuple(reversed(ids)) or (taken.pid,),
         start=start,
         network=taken.network_failure(),
         rules=taken.network_failure() or taken.rules_failure(),
@@ -221,7 +225,7 @@ def _take_rights(taken: _Taken, process: int, before_change: Callable[[], None])
     """Act with the target's rights from now on."""
     done = tried_network = False
     while not done:
-        taken.rights = parse_status(_read(process, "status"))[0]
+        taken.rights = _rights_of(process)
         taken.network = not _elsewhere(process, "ns/net")
         ours = _our_rights()
         steps = plan(
@@ -230,7 +234,7 @@ def _take_rights(taken: _Taken, process: int, before_change: Callable[[], None])
             other_user=_elsewhere(process, "ns/user"),
             other_network=not taken.network and not tried_network,
             other_host=taken.hostname is None and _elsewhere(process, "ns/uts"),
-            rules=taken.network and _network_in_reach(process),
+            rules=taken.network and taken.place != Place.ITSELF and _network_in_reach(process),
             sees_all_ids=_sees_all_ids(),
         )
         if taken.hostname is None and not _elsewhere(process, "ns/uts"):
@@ -244,7 +248,8 @@ def _take_rights(taken: _Taken, process: int, before_change: Callable[[], None])
             if isinstance(step, Keep):
                 taken.rules, done = bool(step.capabilities & NETWORK_CAPABILITIES), True
     kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
-    kernel.prctl(PR_SET_DUMPABLE, 0)
+    if taken.place != Place.ITSELF:  # it couldn't look into itself, and there is nobody else
+        kernel.prctl(PR_SET_DUMPABLE, 0)
 
 
 def _carry_out(step: Step, process: int) -> bool:
@@ -263,8 +268,7 @@ def _carry_out(step: Step, process: int) -> bool:
                 os.setresgid(gid, gid, gid)
                 os.setresuid(uid, uid, uid)
             except OSError as error:
-                text = f"no permission to act as the target's user {uid} and group {gid}: {error.strerror}"
-                raise TargetRefused(FailureKind.FORBIDDEN, text) from None
+                raise ids_forbidden(uid, gid, str(error.strerror)) from None
             kernel.capset(kernel.capget()[1])  # they left the effective set when the user id changed
         case Keep(capabilities):
             kernel.clear_ambient()
@@ -281,6 +285,10 @@ def _take_groups(groups: frozenset[int]) -> None:
         # A user namespace made by an ordinary user keeps its groups: what is left is this user's own.
         if _sees_all_ids():
             raise
+
+
+def _rights_of(process: int) -> Rights:
+    return parse_status(_read(process, "status"))[0]
 
 
 def _our_rights() -> Rights:

@@ -19,21 +19,13 @@ from mirrord_agent.kernel.layouts import (
     PF_EXITING,
     PF_KTHREAD,
 )
-from mirrord_protocol.values import Failure, FailureKind
+from mirrord_agent.target.refusals import Place, ended, gone, ids_forbidden, kernel_thread, reused
 
 FILE_CAPABILITIES = 1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH | 1 << CAP_FOWNER
 """Those that decide which files may be read, and whether without changing their access times."""
 IDS_CAPABILITIES = 1 << CAP_SETUID | 1 << CAP_SETGID
 NETWORK_CAPABILITIES = 1 << CAP_NET_ADMIN
 """The one that redirecting connections needs. No program of the target's is started with it, no file opened by it."""
-
-
-class TargetRefused(Exception):
-    """The target can't be served; `failure` says to a person why, and what would help."""
-
-    def __init__(self, kind: FailureKind, text: str) -> None:
-        super().__init__(text)
-        self.failure = Failure(kind, None, text)
 
 
 # ---------------------------------------------------------------------------------------------- facts
@@ -91,84 +83,17 @@ def below(root: bytes, text: bytes) -> bytes | None:
     return text[len(root) :] if text.startswith(root + b"/") else None
 
 
-# ---------------------------------------------------------------------------------------------- refusals
+# ---------------------------------------------------------------------------------------------- the process
 
 
-def gone(pid: int) -> TargetRefused:
-    """Return the refusal of a process that isn't there."""
-    return TargetRefused(
-        FailureKind.GONE, f"there is no process {pid} any more: it has ended; start it again and name its new PID"
-    )
-
-
-def check_process(pid: int, process: Process, start: int) -> None:
-    """Raise TargetRefused unless it is the process that was meant and a program runs in it."""
-    if process.start != start:
-        text = f"process {pid} is not the one that was meant: that one has ended, and its PID was given to another"
-        raise TargetRefused(FailureKind.GONE, text)
+def check_process(pid: int, process: Process, start: int | None, place: Place) -> None:
+    """Raise TargetRefused unless it is the process that was meant, started then if that is known, and runs a program."""
+    if start is not None and process.start != start:
+        raise reused(pid) if place == Place.MACHINE else gone(pid, place)
     if process.flags & PF_KTHREAD:
-        text = f"process {pid} is a thread of the kernel, with neither environment nor files: name a program's process"
-        raise TargetRefused(FailureKind.UNSUPPORTED, text)
+        raise kernel_thread(pid)
     if process.state in {"Z", "X"} or process.flags & PF_EXITING:
-        text = f"process {pid} has ended and only waits for its parent to notice; start it again and name its new PID"
-        raise TargetRefused(FailureKind.GONE, text)
-
-
-def forbidden(pid: int, uid: int, our_uid: int, *, beside: bool = False) -> TargetRefused:
-    """Return the refusal of a process that we may not look into; `beside`: the agent was put there for it."""
-    if beside:
-        text = (
-            f"this agent has no permission to look into the target's process: that runs as user {uid}, the agent as user"
-            f" {our_uid}, and it takes the same user with no fewer rights, or the capability SYS_PTRACE"
-        )
-    elif uid == our_uid:
-        text = (
-            f"no permission to look into process {pid}, though it is the same user's: it has more rights than this "
-            "user, or hides itself; run mirrord as root"
-        )
-    else:
-        text = (
-            f"no permission to look into process {pid}: it belongs to user {uid}, and this is user {our_uid}; "
-            "run mirrord as root or as the same user"
-        )
-    return TargetRefused(FailureKind.FORBIDDEN, text)
-
-
-def check_kernel(*, machine: str, known_machine: bool, openat2: bool) -> None:
-    """Raise TargetRefused if this machine can't confine file access to the target's root."""
-    if not known_machine:
-        text = f"the agent doesn't run on machines of the type {machine}: x86_64 and aarch64 are supported"
-        raise TargetRefused(FailureKind.UNSUPPORTED, text)
-    if not openat2:
-        text = "files need the system call openat2: Linux 5.6 or newer, not blocked by a seccomp profile"
-        raise TargetRefused(FailureKind.UNSUPPORTED, text)
-
-
-def network_forbidden(pid: int, our_uid: int, *, beside: bool = False) -> Failure:
-    """Return why a network namespace that we may not enter leaves the target's network out."""
-    if beside:
-        text = "the agent may not enter the network of the target's pod: it lacks the capability SYS_ADMIN"
-        return Failure(FailureKind.FORBIDDEN, None, text)
-    if our_uid == 0:
-        helps = "this agent lacks the capability SYS_ADMIN there: run mirrord with it, or where the target was started"
-    else:
-        helps = f"which user {our_uid} may not enter: run mirrord as root"
-    return Failure(FailureKind.FORBIDDEN, None, f"process {pid} is in a network namespace of its own, {helps}")
-
-
-def rules_forbidden(pid: int, our_uid: int, *, other_user: bool, beside: bool = False) -> Failure:
-    """Return why connections that come to the target can't be redirected."""
-    if beside and not other_user:
-        text = "the agent can't redirect them: it lacks the capability NET_ADMIN"
-        return Failure(FailureKind.FORBIDDEN, None, text)
-    if other_user:
-        helps = "its user namespace has no power over the network that it shares with others: give it one of its own"
-    elif our_uid == 0:
-        helps = "this agent lacks the capability NET_ADMIN: run mirrord with it"
-    else:
-        helps = f"user {our_uid} has no power over its network: run mirrord as root"
-    text = f"connections to process {pid} can't be redirected, {helps}"
-    return Failure(FailureKind.FORBIDDEN, None, text)
+        raise ended(pid, place)
 
 
 # ---------------------------------------------------------------------------------------------- rights
@@ -208,6 +133,16 @@ class Keep:
 Step = EnterUser | EnterNetwork | EnterHost | TakeIds | Keep
 
 
+def to_look(ours: Rights, its: Rights) -> TakeIds | None:
+    """Return how we may come to be shown a target that hides from us: as its equal; None if we can't be that.
+
+    Without SYS_PTRACE, only who has the same user and group, and no fewer capabilities, is let into /proc/PID/root.
+    """
+    if IDS_CAPABILITIES & ~ours.effective or (ours.uid, ours.gid) == (its.uid, its.gid):
+        return None
+    return TakeIds(its.uid, its.gid, its.groups)
+
+
 def plan(
     ours: Rights,
     its: Rights,
@@ -240,10 +175,7 @@ def plan(
     if differ and may_take:
         steps.append(take)
     elif ours.uid != its.uid:
-        text = (
-            f"no permission to act as the target's user {its.uid}: this agent lacks the capabilities SETUID and SETGID"
-        )
-        raise TargetRefused(FailureKind.FORBIDDEN, text)
+        raise ids_forbidden(its.uid, its.gid)
     return [*steps, Keep(kept(ours, its) | (NETWORK_CAPABILITIES & ours.permitted if rules else 0))]
 
 

@@ -75,6 +75,10 @@ FLAGS = {
 """What options do that take no value."""
 EPILOG = """\b
 All after PROGRAM belongs to it. NAMES are separated by semicolons.
+TARGET is KIND/NAME, and /container/NAME behind it if need be; KIND is pod,
+deployment, statefulset, daemonset, replicaset, rollout, job, cronjob or
+service. Or it is label/KEY=VALUE,..., process/PID of this machine, or
+targetless: a pod of its own. `mirrord ls` lists what a namespace has.
 MODE is read, local or localwithoverrides.
 LEVEL is debug, info, warning or error.
 A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
@@ -83,8 +87,9 @@ Each option has a variable, which it overrides; both override the file:
   MIRRORD_IMPERSONATED_TARGET, MIRRORD_TARGET_NAMESPACE,
   MIRRORD_KUBECONFIG, MIRRORD_KUBE_CONTEXT,
   MIRRORD_ACCEPT_INVALID_CERTIFICATES (true or false),
-  MIRRORD_AGENT_NAMESPACE, ..._IMAGE, ..._TTL, ..._STARTUP_TIMEOUT,
-  MIRRORD_AGENT_RUST_LOG, MIRRORD_EPHEMERAL_CONTAINER (true or false),
+  MIRRORD_AGENT_MODE (auto, job or ephemeral), ..._NAMESPACE,
+  ..._IMAGE, ..._TTL, ..._STARTUP_TIMEOUT, MIRRORD_AGENT_RUST_LOG,
+  MIRRORD_EPHEMERAL_CONTAINER (true or false),
   MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
   MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
   MIRRORD_AGENT_TCP_STEAL_TRAFFIC (true, false or a mode),
@@ -92,9 +97,10 @@ Each option has a variable, which it overrides; both override the file:
   MIRRORD_SKIP_PROCESSES
 \b
 Examples:
-  mirrord exec -t process/4711 -- python app.py
-  mirrord exec -t process/4711 --steal -- flask run --port 8080
-  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- npm start
+  mirrord exec -t deployment/shop -- python app.py
+  mirrord exec -n lab -t pod/shop-0/container/web --steal -- npm start
+  mirrord exec -t targetless -- bash
+  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- flask run
   mirrord exec -f -q -- cat /srv/shop/config.json
 """
 

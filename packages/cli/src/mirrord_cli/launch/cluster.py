@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirrord_cli.config.keys import Config
-from mirrord_cli.config.target import ClusterTarget
+from mirrord_cli.config.target import TARGETLESS, ClusterTarget
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.session import Forked, Started, fork_session
@@ -76,7 +76,8 @@ def start_in_cluster(
         report("reaching the cluster")
         api = open_configured(config, variables)
         namespace = config.target.namespace or api.namespace
-        report(f"looking for {settings.target.name} in namespace {namespace}")
+        if target.kind != TARGETLESS:
+            report(f"looking for {settings.target.name} in namespace {namespace}")
         found = find_target(api, target, namespace)
         try:
             return _Starting(session, settings, api, found, config, report).walk()
@@ -128,7 +129,14 @@ class _Starting:
         raise none_left(refusals)
 
     def _try(self, rung: Rung) -> tuple[Started, RunningAgent] | Refusal:
-        from mirrord_cli.cluster.agents.driver import RungRefused, last_words_of, remove_agent, start_agent
+        from mirrord_cli.cluster.agents.driver import (
+            RungRefused,
+            SessionGone,
+            ending_of,
+            last_words_of,
+            remove_agent,
+            start_agent,
+        )
         from mirrord_cli.cluster.api.machine import Refused
 
         try:
@@ -147,15 +155,25 @@ class _Starting:
             outcome = self._session.wait(self._report)
         except RungRefused as refused:
             return refused.refusal
+        except SessionGone:
+            self._tidy()
+            raise self._session.failure() from None
         except MirrordError:
             self._tidy()
             raise
         if isinstance(outcome, Started):
             return outcome, agent
+        ending = ending_of(self._api, agent, rung, self._config) if outcome.unreached else None
         words = last_words_of(self._api, agent)
         with suppress(MirrordError, Refused):  # it ends by itself, and its Job with it
             remove_agent(self._api, agent)
-        return _unmet(rung, outcome, words)
+        if isinstance(ending, RungRefused):
+            return ending.refusal
+        if ending is not None:
+            raise ending
+        if (outcome.unreached and words is None) or outcome.category == "configuration":
+            raise MirrordError(outcome.category, outcome.text, outcome.next_step)  # no other agent does better
+        return _unmet(rung, outcome, words or "")
 
     def _tell(self, began: Began) -> None:
         self._began = began

@@ -116,7 +116,7 @@ class Forked:
         try:
             self._connection.sendall(frame(instruction))
         except (BrokenPipeError, ConnectionResetError):
-            raise self.ended() from None
+            raise self.failure() from None
 
     def wait(self, report: Callable[[str], None]) -> Started | Unmet:
         """Wait until it is ready, or has not met the agent that it was told of.
@@ -125,10 +125,13 @@ class Forked:
             MirrordError: It won't become ready.
         """
         while True:
-            data, received, _, _ = socket.recv_fds(self._connection, RECEIVE, 1)
+            try:
+                data, received, _, _ = socket.recv_fds(self._connection, RECEIVE, 1)
+            except ConnectionResetError:  # it ended before it read what it was told
+                data, received = b"", []
             self._descriptors += received
             if not data:
-                raise self.ended()
+                raise _ended(self._settings)
             for message in self._reader.feed(data):
                 match message:
                     case Progress(text):
@@ -140,8 +143,12 @@ class Forked:
                     case Ready():
                         return self._started(message)
 
-    def ended(self) -> MirrordError:
-        """Return what to say of a session that ended without a word, with its last one from the log."""
+    def failure(self) -> MirrordError:
+        """Return why a session that isn't alive ended: in its own words, or with the last ones of its log."""
+        try:
+            self.wait(lambda _text: None)
+        except MirrordError as error:
+            return error
         return _ended(self._settings)
 
     def _started(self, ready: Ready) -> Started:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster_pods import IMAGE, NODE, event, pod, unplaced
+from mirrord_cli.cluster.agents.spec import default_image
 from mirrord_cli.cluster.agents.watching import ROOM, Failed, Running, State, Waiting, Watched, Watching, last_words
 from mirrord_cli.cluster.objects import Json
 
@@ -80,6 +81,18 @@ def test_the_way_of_an_ephemeral_container() -> None:
     assert watching.see_pod("MODIFIED", pod({"running": {}}, **web)) == Running("web-5d8")
 
 
+def test_another_pod_of_the_targets_name() -> None:
+    """A server may tell of the past first: of the pod that was there before the target took its name."""
+    watching = job(job="", pod="web-5d8", container=NAME, uid="11-22")
+    web: Any = {"name": "web-5d8", "ephemeral": True, "container": NAME}
+    before = pod({"running": {}}, uid="00-99", phase="Failed", **web)
+
+    assert watching.see_pod("ADDED", before) == Waiting("waiting for the node to take the agent")
+    assert watching.see_pod("DELETED", before) == Waiting("waiting for the node to take the agent")
+    assert watching.see_pod("MODIFIED", pod({"running": {}}, **web)) == Running("web-5d8")
+    assert watching.pod_uid == "11-22"
+
+
 @pytest.mark.parametrize(
     ("reason", "message", "said"),
     [
@@ -102,6 +115,13 @@ def test_images(watching: Any, reason: str, message: str, said: str) -> None:
     assert (failed.category, failed.refused) == ("configuration", False)
 
 
+def test_the_image_that_nobody_named() -> None:
+    watching = job(image=default_image())
+    failed = failure(watching.see_pod("MODIFIED", pod({"waiting": {"reason": "ErrImagePull", "message": MISSING}})))
+
+    assert "docs/image.md" in failed.next_step
+
+
 @pytest.mark.parametrize(
     "state",
     [
@@ -120,6 +140,24 @@ def test_containers_that_a_node_does_not_start(state: Json) -> None:
 
 
 @pytest.mark.parametrize(
+    "message", ['Internal error occurred: failed calling webhook "a": EOF', "the object has been modified"]
+)
+def test_a_refusal_that_passes(message: str) -> None:
+    """The Job's controller tries again; if nothing comes of that, it is what was heard last."""
+    watching = job()
+
+    assert isinstance(watching.see_events([event("FailedCreate", message, kind="Job")]), Waiting)
+    assert message[1:] in watching.late(60).text
+
+
+def test_where_an_agent_without_a_target_may_be() -> None:
+    seen = event("FailedCreate", 'pods "x" is forbidden: exceeded quota: small', kind="Job")
+
+    assert "agent.namespace" in failure(job().see_events([seen])).next_step
+    assert failure(job(node="").see_events([seen])).next_step.endswith("admits it: -n.")
+
+
+@pytest.mark.parametrize(
     ("code", "message", "said", "category", "refused"),
     [
         (69, "The target can't be looked into:\nits user isn't mine.\n", "be looked into: its user isn't mine.", "cluster", True),
@@ -127,6 +165,8 @@ def test_containers_that_a_node_does_not_start(state: Json) -> None:
         (70, '{"event": "a defect"}\nValueError: 3', "(exit code 70): ValueError: 3.", "us", False),
         (0, "", "without a word (exit code 0).", "cluster", False),
         (127, "sh: no such program", "Sh: no such program.", "cluster", False),
+        (255, "exec /bin/mirrord-agent: exec format error", "exec format error.", "configuration", False),
+        (137, "", "without a word (exit code 137).", "cluster", False),
     ],
 )  # fmt: skip
 def test_agents_that_end(code: int, message: str, said: str, category: str, refused: bool) -> None:
@@ -281,11 +321,11 @@ def test_without_the_right_to_see_events() -> None:
         ({"terminated": {"exitCode": 70, "message": "{}\nValueError: 3\n"}}, "ValueError: 3."),
         ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "It was killed for want of memory."),
         ({"terminated": {"exitCode": 0}}, ""),
-        ({"running": {}}, ""),
+        ({"running": {}}, None),
         (None, ""),
     ],
 )
-def test_last_words(state: Json | None, said: str) -> None:
+def test_last_words(state: Json | None, said: str | None) -> None:
     assert last_words(pod(state), "mirrord-agent") == said
 
 

@@ -126,7 +126,8 @@ def test_a_right_that_is_missing() -> None:
         'You may not get deployments in namespace shop: deployments.apps "web" is forbidden: User "joe" cannot get it.'
     )
     assert error.next_step == (
-        "Have the right to get deployments (API group apps) there given to you; `mirrord rbac` prints the Role."
+        "Have the right to get deployments (API group apps) there given to you; `mirrord rbac -n shop` prints the Role."
+        "\nOr name another namespace (-n): this one needn't exist, you aren't told."
     )
 
 

@@ -281,7 +281,7 @@ def test_pods_that_may_not_be_looked_for() -> None:
         "statefulset/web was found, but its pods can't be looked for."
         " You may not list pods in namespace shop: no, you don't."
     )
-    assert "`mirrord rbac`" in error.next_step
+    assert "`mirrord rbac -n shop`" in error.next_step
     assert fail("label/app=web", {PODS: Refusal(403, "no")}).text == "You may not list pods in namespace shop: no."
 
 

@@ -93,6 +93,11 @@ class Rules:
             self._tables.remove(port)
             self._delete(machine.table_name(port))
 
+    def drop_all(self) -> None:
+        """Remove every port's table."""
+        for port in sorted(self._tables):
+            self.drop(port)
+
     # ------------------------------------------------------------------------------------------ redirected connections
 
     def _keep_translating(self) -> None:

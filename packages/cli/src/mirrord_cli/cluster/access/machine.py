@@ -107,7 +107,7 @@ def access_to(
 
 def server_of(chosen: Chosen) -> str:
     """Return the server's address, with its scheme. Raises MirrordError."""
-    server = chosen.cluster.server.strip().rstrip("/")
+    server = chosen.cluster.server.strip()
     if server and "://" not in server:
         server = f"{'https' if _is_secured(chosen.cluster, chosen.user) else 'http'}://{server}"
     try:
@@ -118,7 +118,7 @@ def server_of(chosen: Chosen) -> str:
     if not valid:
         text = f"The kubeconfig's cluster of context {chosen.context!r} has no address that can be used: {server!r}."
         raise MirrordError("configuration", text, "Write one like `server: https://HOST:6443`.")
-    return server
+    return server.rstrip("/")
 
 
 def decode(data: str, what: str) -> bytes:
@@ -144,10 +144,18 @@ def _is_secured(cluster: Cluster, user: User) -> bool:
 def _impersonation(user: User) -> Iterator[tuple[str, str]]:
     """Yield the headers by which a user acts as another (Kubernetes, user impersonation)."""
     if user.act_as:
-        yield "Impersonate-User", user.act_as
+        yield "Impersonate-User", _header(user.act_as)
     if user.act_as_uid:
-        yield "Impersonate-Uid", user.act_as_uid
-    yield from (("Impersonate-Group", group) for group in user.act_as_groups)
+        yield "Impersonate-Uid", _header(user.act_as_uid)
+    yield from (("Impersonate-Group", _header(group)) for group in user.act_as_groups)
     for name, values in user.act_as_user_extra.items():
         key = quote(name.lower(), safe=TOKEN_CHARACTERS).lower()
-        yield from ((f"Impersonate-Extra-{key}", value) for value in values)
+        yield from ((f"Impersonate-Extra-{key}", _header(value)) for value in values)
+
+
+def _header(value: str) -> str:
+    """Return a value as HTTP has it: a character for each byte. Raises MirrordError."""
+    if BAD_IN_HEADER.search(value):
+        text = f"The kubeconfig's user acts as {value!r}, which has characters that no name has."
+        raise MirrordError("configuration", text, "Correct `as` and what is beside it.")
+    return value.encode().decode("latin-1")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from mirrord_cli.cluster.agents.ladder import Refusal, Rung
-from mirrord_cli.cluster.agents.reasons import explain
+from mirrord_cli.cluster.agents.reasons import explain, is_replaced
 from mirrord_cli.cluster.agents.spec import CONTAINER, Start, choose_port, default_image, ephemeral_patch, job
 from mirrord_cli.cluster.agents.watching import Failed, Running, Waiting, Watched, Watching, last_words
 from mirrord_cli.cluster.api.driver import Api
@@ -33,9 +33,13 @@ TICK = 0.1
 """Seconds between looks at whether the session lives."""
 ALPHABET = string.ascii_lowercase + string.digits
 SUFFIX = 10
-THERE_ALREADY = 409
-REFUSALS = {403, 404, 405, 422}
-"""What HTTP says of objects that a cluster doesn't admit."""
+CONFLICT = 409
+ALREADY = "AlreadyExists"
+FORBIDDEN = 403
+ATTEMPTS = 5
+"""How often a creation is tried that meets another change, of a quota mostly."""
+REFUSALS = {400, 403, 404, 405, 422}
+"""What HTTP says of objects that a cluster doesn't admit; 400 is what a webhook says that names no code."""
 
 
 class RungRefused(Exception):
@@ -44,6 +48,10 @@ class RungRefused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
+
+
+class SessionGone(Exception):
+    """The session for which an agent was started has ended."""
 
 
 class RunningAgent(Struct, frozen=True, kw_only=True):
@@ -94,7 +102,8 @@ def start_agent(
 
     Raises:
         RungRefused: Another kind of agent may do.
-        MirrordError: None would, or the session is gone. In both cases what was created has been removed.
+        MirrordError: None would.
+        SessionGone: It ended meanwhile. In each case what was created has been removed.
     """
     if rung.refused:
         raise RungRefused(Refusal(rung, rung.refused, "you", rung.next_step))
@@ -109,8 +118,8 @@ def start_agent(
         try:
             _create(api, agent, found, config, start, rung)
         except Refused as refused:
-            done = True  # there is nothing to remove
-            raise _refused(refused, rung, agent.namespace) from None
+            done = refused.status in REFUSALS  # there is nothing to remove; a gateway's silence may hide a creation
+            raise _refused(refused, rung, agent) from None
         running = _Wait(api, agent, found, config).until_running(rung, progress, alive)
         done = True
         return running
@@ -130,12 +139,24 @@ def remove_agent(api: Api, agent: RunningAgent) -> None:
         api.delete(f"{_jobs(agent.namespace)}/{agent.job}", propagationPolicy="Background")
 
 
-def last_words_of(api: Api, agent: RunningAgent) -> str:
-    """Return what an agent said when it ended, as a sentence; empty if it runs, said nothing, or can't be seen."""
+def last_words_of(api: Api, agent: RunningAgent) -> str | None:
+    """Return what an agent said when it ended, as a sentence; empty if it said nothing, or can't be seen; None if it
+    runs.
+    """
     try:
         return last_words(api.get(f"{_pods(agent.namespace)}/{agent.pod}"), agent.container)
     except (MirrordError, Refused):
         return ""
+
+
+def ending_of(api: Api, agent: RunningAgent, rung: Rung, config: Config) -> RungRefused | MirrordError | None:
+    """Return what is to be raised for an agent that ended by itself; None if it runs, or can't be seen."""
+    try:
+        pod = api.get(f"{_pods(agent.namespace)}/{agent.pod}")
+    except (MirrordError, Refused):
+        return None
+    state = Watching(_watched(agent, config)).see_pod("MODIFIED", pod)
+    return _failed(state, rung) if isinstance(state, Failed) else None
 
 
 # ---------------------------------------------------------------------------------------------- creating
@@ -165,17 +186,34 @@ def _create(api: Api, agent: RunningAgent, found: FoundTarget | None, config: Co
     if not agent.job:
         assert found is not None
         path = f"{_pods(agent.namespace)}/{agent.pod}/ephemeralcontainers"
-        api.patch(path, ephemeral_patch(config.agent, found, start, rung))
+        patch = ephemeral_patch(config.agent, found, start, rung)
+        _unless_changed(lambda: api.patch(path, patch))
         return
-    try:
-        api.create(_jobs(agent.namespace), job(config.agent, found, start, rung))
-    except Refused as refused:
-        if refused.status != THERE_ALREADY:  # else the answer to a first attempt was lost
-            raise
+    body = job(config.agent, found, start, rung)
+    _unless_changed(lambda: api.create(_jobs(agent.namespace), body))
 
 
-def _refused(refused: Refused, rung: Rung, namespace: str) -> RungRefused | MirrordError:
-    why = explain(refused.message, status=refused.status, namespace=namespace)
+def _unless_changed(create: Callable[[], Json]) -> None:
+    """Create something, again where the cluster says that something changed meanwhile."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            create()
+        except Refused as refused:
+            if refused.status != CONFLICT or (refused.reason != ALREADY and attempt == ATTEMPTS):
+                raise
+            if refused.reason != ALREADY:  # else the answer to a first attempt was lost
+                time.sleep(TICK * attempt)
+                continue
+        return
+
+
+def _refused(refused: Refused, rung: Rung, agent: RunningAgent) -> RungRefused | MirrordError:
+    namespace = agent.namespace
+    if is_replaced(refused.message, agent.pod):
+        return MirrordError(
+            "cluster", f"The target's pod {agent.pod} was removed while the agent started.", "Try again."
+        )
+    why = explain(refused.message, status=refused.status, namespace=namespace, alone=rung.alone)
     if refused.status in REFUSALS:
         return RungRefused(Refusal(rung, why.text, why.category, why.next_step))
     return MirrordError(why.category, f"The cluster doesn't create the agent: {why.text}", why.next_step)
@@ -190,6 +228,18 @@ def _pods(namespace: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- waiting
+
+
+def _watched(agent: RunningAgent, config: Config, found: FoundTarget | None = None) -> Watched:
+    return Watched(
+        job=agent.job,
+        pod="" if agent.job else agent.pod,
+        container=agent.container,
+        image=config.agent.image or default_image(),
+        namespace=agent.namespace,
+        node=found.node if found else "",
+        uid=found.uid if found and not agent.job else "",
+    )
 
 
 class Change(NamedTuple):
@@ -210,14 +260,7 @@ class _Wait:
     def __init__(self, api: Api, agent: RunningAgent, found: FoundTarget | None, config: Config) -> None:
         self._api, self._agent = api, agent
         self._seconds = float(config.agent.startup_timeout)
-        self._watching = Watching(Watched(
-            job=agent.job,
-            pod=agent.pod,
-            container=agent.container,
-            image=config.agent.image or default_image(),
-            namespace=agent.namespace,
-            node=found.node if found else "",
-        ))  # fmt: skip
+        self._watching = Watching(_watched(agent, config, found))
         self._heard = queue.SimpleQueue[Heard]()
         self._over = threading.Event()
 
@@ -228,8 +271,7 @@ class _Wait:
         try:
             while True:
                 if not alive():
-                    text = "The session ended while its agent was started."
-                    raise MirrordError("us", text, "Try again; the session's log has the reason.")
+                    raise SessionGone
                 elapsed = time.monotonic() - began
                 match self._watching.see_time(elapsed):
                     case Running(pod):
@@ -265,7 +307,7 @@ class _Wait:
             case MirrordError():
                 raise heard
             case Refused():
-                raise _refused(heard, rung, self._agent.namespace)
+                raise _refused(heard, rung, self._agent)
 
     def _watch(self) -> None:
         agent = self._agent
@@ -285,9 +327,10 @@ class _Wait:
         about = f"involvedObject.uid={uid}" if uid else f"involvedObject.name={agent.job or agent.pod}"
         path = f"/api/v1/namespaces/{agent.namespace}/events"
         try:
-            self._heard.put(self._api.get(path, fieldSelector=about)["items"])
-        except Refused:
-            self._watching.see_no_events()
+            self._heard.put(self._api.get(path, fieldSelector=about).get("items") or [])
+        except Refused as refused:
+            if refused.status == FORBIDDEN:
+                self._watching.see_no_events()
         except MirrordError:
             return  # they only tell more
 

@@ -45,6 +45,7 @@ NO_SIDECAR_ANNOTATIONS = {
     "sidecar.istio.io/inject": "false",
     "linkerd.io/inject": "disabled",
     "kuma.io/sidecar-injection": "disabled",
+    "consul.hashicorp.com/connect-inject": "false",
 }
 
 
@@ -94,13 +95,16 @@ def job(agent: Agent, found: FoundTarget | None, start: Start, rung: Rung) -> Js
 
 
 def ephemeral_patch(agent: Agent, found: FoundTarget, start: Start, rung: Rung) -> Json:
-    """Return the strategic merge patch that adds an agent to the target's pod (its subresource ephemeralcontainers)."""
+    """Return the strategic merge patch that adds an agent to the target's pod (its subresource ephemeralcontainers).
+
+    With its id, so that a pod that has taken the place of another of its name (a StatefulSet's) is left alone.
+    """
     container = _container(agent, found, start) | {
         "name": start.name,
         "targetContainerName": found.container,
         "securityContext": _ephemeral_security(agent, found, rung),
     }
-    return {"spec": {"ephemeralContainers": [container]}}
+    return {"metadata": {"uid": found.uid}, "spec": {"ephemeralContainers": [container]}}
 
 
 # ---------------------------------------------------------------------------------------------- parts

@@ -10,13 +10,18 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from mirrord_cli.cluster.agents.reasons import LONGEST, explain, words
+from mirrord_cli.cluster.agents.reasons import LONGEST, PASSING, explain, words
+from mirrord_cli.cluster.agents.spec import default_image
 from mirrord_cli.cluster.objects import Json
 
 UNAVAILABLE = 69
 """The agent's exit code when it can't find its target or can't listen; it says why."""
 MISUSED = 2
 DEFECT = 70
+KILLED = 137
+"""That of SIGKILL."""
+FOREIGN = "exec format error"
+"""What the kernel says of a program that is for another processor."""
 IMAGE = {
     "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError",
     "RegistryUnavailable", "SignatureValidationFailed",
@@ -72,6 +77,8 @@ class Watched(Struct, frozen=True, kw_only=True):
     namespace: str
     node: str
     """Where it has to be; empty for any."""
+    uid: str = ""
+    """The target's pod's, for an ephemeral container: another may have its name, before it or after it."""
 
 
 class Watching:
@@ -93,6 +100,8 @@ class Watching:
 
     def see_pod(self, change: str, pod: Json) -> State:
         """Take in a change of a pod: `ADDED`, `MODIFIED` or `DELETED`, and the pod."""
+        if self._agent.uid and pod["metadata"]["uid"] != self._agent.uid:
+            return self.state
         self.pod_uid = pod["metadata"]["uid"]
         self.state = self._state(change, pod)
         return self.state
@@ -199,6 +208,11 @@ class Watching:
                 "Name an image that the node has or may pull: agent.image (-i), agent.image_pull_policy,"
                 " agent.image_pull_secrets."
             )
+            if self._agent.image == default_image():
+                step = (
+                    "It is looked for under that name where none is named. Build it as mirrord's docs/image.md says, put"
+                    f" it where the cluster finds it, and name it. {step}"
+                )
             return Failed(text, step, "configuration")
         if reason in NOT_CREATED:
             return self._not_started(message or reason)
@@ -214,6 +228,9 @@ class Watching:
         if reason == "OOMKilled":
             step = "Give it more: agent.resources, limits.memory." if agent.job else "Give the target's pod more."
             return Failed("The agent was killed for want of memory.", step, "configuration")
+        if FOREIGN in said:
+            step = f"{agent.image} is for another kind of processor than the node's: agent.image (-i)."
+            return Failed(f"The node can't run the agent: {words(said)}", step, "configuration")
         if reason in NOT_STARTED:
             return self._not_started(said)
         text = f"The agent ended before it was met (exit code {code}): {words(said)}" if said else (
@@ -226,6 +243,9 @@ class Watching:
             return Failed(text, step, "configuration")
         if code == DEFECT:
             return Failed(text, "Report it, with these words.", "us")
+        if code == KILLED:
+            step = "Its node did that, perhaps for want of memory: look at it with `kubectl describe`, and try again."
+            return Failed(text, step)
         return Failed(text, f"See that {agent.image} is an image of mirrord's agent: agent.image (-i).")
 
     # ------------------------------------------------------------------------------------------ events
@@ -234,8 +254,10 @@ class Watching:
         reason, message = event.get("reason", ""), event.get("message", "")
         about = event.get("involvedObject", {})
         if about.get("kind") == "Job":
-            if reason == "FailedCreate" and not self.pod_uid:
-                why = explain(message, namespace=self._agent.namespace)
+            if reason == "FailedCreate" and PASSING.search(message):
+                self._said = message
+            elif reason == "FailedCreate" and not self.pod_uid:
+                why = explain(message, namespace=self._agent.namespace, alone=not self._agent.node)
                 self.state = Failed(why.text, why.next_step, why.category, refused=True)
             return
         path = about.get("fieldPath", "")
@@ -275,9 +297,11 @@ def _unfinished(pod: Json) -> str:
     return ""
 
 
-def last_words(pod: Json, container: str) -> str:
-    """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
+def last_words(pod: Json, container: str) -> str | None:
+    """Return what a pod's container said when it ended, as a sentence; empty if it said nothing, None if it runs."""
     match _container(pod.get("status", {}), container):
+        case {"state": {"running": dict()}}:
+            return None
         case {"state": {"terminated": {"reason": "OOMKilled"}}}:
             return "It was killed for want of memory."
         case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):

@@ -31,7 +31,8 @@ def refused(refusal: Refusal, verb: str, kind: Kind, namespace: str, text: str =
         return MirrordError("cluster", f"{text} {words}".strip(), "Try again; if it stays so, ask whoever runs it.")
     words = f"You may not {verb} {kind.plural} in namespace {namespace}: {said}."
     group = f" (API group {kind.group})" if kind.group else ""
-    step = f"Have the right to {verb} {kind.plural}{group} there given to you; `mirrord rbac` prints the Role."
+    role = f"`mirrord rbac -n {namespace}` prints the Role"
+    step = f"Have the right to {verb} {kind.plural}{group} there given to you; {role}."
     return MirrordError("cluster", f"{text} {words}".strip(), step)
 
 
@@ -46,6 +47,9 @@ def absent(refusal: Refusal, target: ClusterTarget, namespace: str) -> Rounds[Mi
         error = refused(refusal, "get", kind, namespace)
         if likely := _pods_of(target, items(pods)):
             step = f"{error.next_step}\nPods you may look at, so that one of them can be the target: {_list(likely)}."
+            return MirrordError(error.category, error.text, step)
+        if isinstance(pods, Refusal):
+            step = f"{error.next_step}\nOr name another namespace (-n): this one needn't exist, you aren't told."
             return MirrordError(error.category, error.text, step)
         return error
     if refusal.status != MISSING:

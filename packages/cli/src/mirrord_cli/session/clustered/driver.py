@@ -62,7 +62,8 @@ async def serve_in_cluster(
                         if teller.closed:
                             raise
                         log("warning", "agent not met", pod=meet.pod, reason=error.text)
-                        await teller.tell(Unmet(error.category, error.text, error.next_step))
+                        unreached = isinstance(error, ForwardFailed)
+                        await teller.tell(Unmet(error.category, error.text, error.next_step, unreached))
     finally:
         if began is not None:
             with trio.move_on_after(TIDYING) as tidying:
@@ -82,15 +83,21 @@ async def _meet(began: Began, meet: Meet, settings: Settings) -> AsyncIterator[C
 async def _client(began: Began, meet: Meet, hello: Hello, target: str, step: str) -> AsyncIterator[Client]:
     """Yield a client of the agent, which may take a moment until it listens."""
     deadline, pause = trio.current_time() + meet.patience, FIRST_PAUSE
+    met = False
     while True:
         try:
             async with open_forward(began.access, began.namespace, meet.pod, began.port) as stream:
                 async with open_client(stream, hello) as client:
+                    met = True
                     yield client
                 return
         except RemoteError as error:
+            if met:
+                raise
             raise refused(error.failure, target) from None
         except (ConnectionLost, RemoteProtocolError) as error:
+            if met:
+                raise
             if not stream.unheard:
                 text = f"The agent in pod {meet.pod} failed before it answered: {stream.reason or error}."
                 raise SessionFailed("us", text, step) from None

@@ -6,9 +6,14 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from mirrord_cli.session.access import Access
+from mirrord_cli.session.reaching.reasons import LASTING, Trouble, explain
+
 PORTS = {"https": 443, "http": 80}
 NEXT = "Look whether `kubectl get pods` works; the kubeconfig may name another server, or a VPN may be off."
 LOGIN = "Log in to the cluster again; `kubectl get pods` shows whether that works."
+PASSING = frozenset({429, 500, 502, 503, 504})
+"""Statuses of a server that has too much to do, or isn't whole just now."""
 LONGEST = 400
 """Letters of a server's words that are shown."""
 
@@ -20,13 +25,15 @@ class ForwardFailed(Exception):
         category: Whose turn it is, as for SessionFailed.
         text: What went wrong, in whole sentences.
         next_step: What to do about it.
+        passing: Whether it may be otherwise in a moment.
     """
 
-    def __init__(self, category: str, text: str, next_step: str) -> None:
+    def __init__(self, category: str, text: str, next_step: str, *, passing: bool = False) -> None:
         super().__init__(text)
         self.category = category
         self.text = text
         self.next_step = next_step
+        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +71,9 @@ def place_of(server: str) -> Place:
     return Place(parts.hostname, port or PORTS[parts.scheme], parts.path.rstrip("/"), parts.scheme == "https")
 
 
-def unreachable(place: Place, reason: str) -> ForwardFailed:
-    """Return what a server that doesn't answer is to a person."""
-    return ForwardFailed("cluster", f"The API server {place.authority} can't be reached: {_first(reason)}.", NEXT)
-
-
-def untrusted(place: Place, reason: str) -> ForwardFailed:
-    """Return what a failed TLS handshake is to a person."""
-    text = f"The connection to the API server {place.authority} isn't to be trusted: {_first(reason)}."
-    step = "Correct certificate-authority-data or tls-server-name in the kubeconfig; -c accepts any certificate."
-    return ForwardFailed("cluster", text, step)
+def unreachable(trouble: Trouble, access: Access) -> ForwardFailed:
+    """Return what a server that can't be reached, or not be trusted, is to a person."""
+    return ForwardFailed("cluster", *explain(trouble, access), passing=trouble.kind not in LASTING)
 
 
 def refused(status: int, body: bytes, what: str, right: str) -> ForwardFailed:
@@ -95,7 +95,7 @@ def refused(status: int, body: bytes, what: str, right: str) -> ForwardFailed:
         )
     if status == 404:
         return ForwardFailed("cluster", f"You can't {what}: {said}.", "It is gone; start anew.")
-    return ForwardFailed("cluster", f"You can't {what}: {said}.", NEXT)
+    return ForwardFailed("cluster", f"You can't {what}: {said}.", NEXT, passing=status in PASSING)
 
 
 def message_of(body: bytes) -> str:

@@ -41,6 +41,7 @@ class Trouble:
     detail: str = ""
 
 
+CUT = Trouble(Kind.BROKEN, "the connection was closed in the middle")
 ANSWERS = "Check that the cluster runs, that `server` in the kubeconfig is right, and whether a VPN is needed."
 TRUST = (
     "If whoever answers may be trusted all the same, pass --accept-invalid-certificates; else correct the kubeconfig"

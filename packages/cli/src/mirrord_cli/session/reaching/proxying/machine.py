@@ -98,6 +98,8 @@ class Connect:
 
     def receive(self, data: bytes) -> None:
         """Take what came; empty is the end. Raises ProxyRefused."""
+        if not data:
+            raise ProxyRefused("it closed the connection")
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
@@ -112,8 +114,6 @@ class Connect:
             if self._http.trailing_data[0]:
                 raise ProxyRefused("something else than the server answers")
             self.open = True
-        elif event is not h11.NEED_DATA:
-            raise ProxyRefused("it closed the connection")
 
 
 class _Step(enum.Enum):

@@ -8,7 +8,7 @@ import socket
 import ssl
 
 from mirrord_cli.session.access import Access
-from mirrord_cli.session.reaching.reasons import Kind, Trouble
+from mirrord_cli.session.reaching.reasons import CUT, Kind, Trouble
 
 VERIFY = {9: Kind.NOT_YET, 10: Kind.EXPIRED, 62: Kind.OTHER_NAME, 64: Kind.OTHER_NAME}
 """X509_V_ERR_* of OpenSSL's x509_vfy.h; the others mean that nobody vouches for it."""
@@ -69,10 +69,17 @@ def _why(error: ssl.SSLError) -> str:
 
 def trouble_of(error: OSError) -> Trouble:
     """Return what an error on the way to a server means."""
+    while isinstance(error.__cause__, BaseExceptionGroup | OSError):  # of several addresses: the first one's
+        cause: BaseException = error.__cause__
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if not isinstance(cause, OSError):
+            break
+        error = cause
     if isinstance(error, ssl.SSLCertVerificationError):
         return Trouble(VERIFY.get(error.verify_code, Kind.UNTRUSTED), error.verify_message.rstrip("."))
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Trouble(Kind.BROKEN, "the connection was closed in the middle")
+        return CUT
     if isinstance(error, ssl.SSLError):
         reason = error.reason or ""
         return Trouble(Kind.OWN_CERTIFICATE if OWN.search(reason) else Kind.NO_TLS, _why(error))
