@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from mirrord_cli.config import known
-from mirrord_cli.config.key import Key
+from mirrord_cli.config.key import Key, keys_of
 from mirrord_cli.config.keys import BUILD_TOOLS, all_keys
 from mirrord_cli.environment.excludes import BUILT_IN
 from mirrord_cli.errors import EXIT_CODES
@@ -29,17 +29,25 @@ def kind(key: Key) -> str:
     if key.section:
         return " or ".join(["object", *(WORDS[each] for each in key.shorthand)])
     if "target" in key.shorthand:
-        return "target or `{process}`"
+        return "target or object"
+    if "image" in key.shorthand:
+        return "string or `{registry, tag}`"
+    if key.of:
+        inner = ", ".join(each.path.rpartition(".")[2] for each in keys_of(key.of, key.path))
+        return f"list of `{{{inner}}}`" if get_origin(key.kind) is list else f"`{{{inner}}}`"
     if key.kind == list[int]:
         return "ports"
     if key.kind == list[tuple[int, int]]:
         return "pairs of ports"
     if get_origin(key.kind) is list:
-        return "strings"
+        words = get_args(get_args(key.kind)[0])
+        return f"strings: {' '.join(f'`{each}`' for each in words)}" if words else "strings"
     if get_origin(key.kind) is dict:
         return "object of strings"
     if get_origin(key.kind) is Literal:
         return " ".join(f"`{each}`" for each in get_args(key.kind))
+    if key.kind is int:
+        return f"{key.least} to {key.most}"
     return {bool: "bool", float: "seconds"}.get(key.kind, "string")
 
 

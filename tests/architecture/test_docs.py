@@ -54,8 +54,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=tree.name)
 def test_commands_exist(page: Path) -> None:
-    scripts = set(tomllib.loads((tree.ROOT / "hatch.toml").read_text())["envs"]["default"]["scripts"])
-    named = set(re.findall(r"\./hatchw run ([\w-]+)", page.read_text()))
+    environments = tomllib.loads((tree.ROOT / "hatch.toml").read_text())["envs"]
+    scripts = {f"{name}:{script}" for name, its in environments.items() for script in its["scripts"]}
+    scripts |= set(environments["default"]["scripts"])
+    named = set(re.findall(r"\./hatchw run ([\w:-]+)", page.read_text()))
 
     assert named <= scripts | {"mirrord", "python", "NAME"}
 

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import naive, peers
+from tests.bench.files import SHOP, fill, fill_bulk
 from tests.bench.network import NetworkBench
 from tests.kit.around import start_around
 from tests.kit.run import MARK, PYTHON, Runner, processes
 from tests.kit.target import Target, start_target
 
-SHOP = "/srv/shop"
 CALLS = str(Path(__file__).parent / "programs" / "calls.py")
 AGENT = (sys.executable, "-P", "-m", "mirrord_agent")
 ROWS = {
@@ -46,19 +46,6 @@ class Seen:
     times: list[float]
     """Milliseconds."""
     round_trips: int
-
-
-def fill(target: Target) -> None:
-    """Give the target what the rows read."""
-    target.write(f"{SHOP}/small.txt", "x" * 100)
-    for number in range(100):
-        target.write(f"{SHOP}/hundred/{number:03}", "x" * 10)
-    target.write(f"{SHOP}/ten.bin", os.urandom(10_000_000))
-    target.write(f"{SHOP}/bulk.bin", os.urandom(1 << 20) * 256)
-    imports = "".join(f"from wide import part{number}\n" for number in range(50))
-    target.write(f"{SHOP}/lib/wide/__init__.py", imports)
-    for number in range(50):
-        target.write(f"{SHOP}/lib/wide/part{number}.py", f"VALUE = {number}\n" * 20)
 
 
 def command(delay: float) -> str:
@@ -163,7 +150,8 @@ class Bench:
 
 def files(bench: Bench, delays: Sequence[float], times: int) -> None:
     """Print the rows about files."""
-    fill(bench.target)
+    fill(bench.target.write)
+    fill_bulk(bench.target.write)
     for delay in delays:
         bench.rows(delay, times)
         bench.start(delay, times)

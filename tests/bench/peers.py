@@ -49,10 +49,10 @@ def wait(true: Callable[[], object]) -> None:
         select.select([], [], [], 0.005)
 
 
-def compiled(name: str, folder: Path) -> str:
+def compiled(name: str, folder: Path, *flags: str) -> str:
     """Compile a program of the benchmarks; its path."""
     source, made = Path(__file__).parent / "programs" / f"{name}.c", folder / name
-    subprocess.run([build.zig()[0], "cc", "-O2", "-o", str(made), str(source)], check=True)
+    subprocess.run([build.zig()[0], "cc", "-O2", *flags, "-o", str(made), str(source)], check=True)
     return str(made)
 
 

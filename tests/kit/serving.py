@@ -67,7 +67,7 @@ class Serving:
 @contextmanager
 def serving(
     runner: Runner,
-    target: Target,
+    target: Target | str,
     *program: str,
     options: Sequence[str] = ("-q", "--steal"),
     quiet: bool = True,

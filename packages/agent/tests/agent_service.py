@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -80,10 +80,20 @@ def serve(root: Path, block: Callable[[Client], Awaitable[T]]) -> T:
             async with service(root) as client:
                 return await block(client)
 
-    before = set(os.listdir("/proc/self/fd"))
+    before = descriptors()
     result = trio.run(go)
     deadline = time.monotonic() + 10
-    while left := set(os.listdir("/proc/self/fd")) - before:  # a thread that nobody waits for may still use some
+    # A thread that nobody waits for may still use some.
+    while left := {number: what for number, what in descriptors().items() if number not in before}:
         assert time.monotonic() < deadline, left
         os.sched_yield()
     return result
+
+
+def descriptors() -> dict[str, str]:
+    """This process's descriptors, but for the listing's own, and what each of them is."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+    return found

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,53 @@ def test_the_relay_ends_when_its_command_does(tmp_path: Path) -> None:
             ours.settimeout(60)
             assert ours.recv(1) == b""
         assert process.wait(60) == 3
+
+
+@pytest.fixture
+def delayed_port() -> Iterator[tuple[int, socket.socket]]:
+    """A port behind which a listener is, with a delay of 0.1 s each way."""
+    command = [sys.executable, "-m", "mirrord_protocol.testing", "relay-to", "--delay", "0.1", "127.0.0.1"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command.append(str(server.getsockname()[1]))
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            yield int(process.stdout.readline()), server
+            process.communicate()
+        assert process.returncode == 0
+
+
+def test_the_relay_before_an_address_delays_handshake_and_each_way(delayed_port: tuple[int, socket.socket]) -> None:
+    port, server = delayed_port
+    begin = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
+        client.sendall(b"question")
+        with server.accept()[0] as peer:
+            assert peer.recv(100) == b"question"
+            heard = time.monotonic() - begin
+            peer.sendall(b"answer")
+            assert client.recv(100) == b"answer"
+            answered = time.monotonic() - begin
+
+    assert heard >= 0.3
+    assert answered >= 0.4
+
+
+def test_the_relay_before_an_address_carries_ends_one_by_one(delayed_port: tuple[int, socket.socket]) -> None:
+    port, server = delayed_port
+    with socket.create_connection(("127.0.0.1", port), 60) as client, server.accept()[0] as peer:
+        client.shutdown(socket.SHUT_WR)
+        assert peer.recv(100) == b""
+        peer.sendall(b"still here")
+        peer.close()
+        assert client.recv(100) == b"still here"
+        assert client.recv(100) == b""
+
+
+def test_the_relay_before_an_address_that_refuses_closes(delayed_port: tuple[int, socket.socket]) -> None:
+    port, server = delayed_port
+    server.close()
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
+        assert client.recv(100) == b""
 
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,11 +31,14 @@ def check(what, seen, expected):
         wrong.append(f"{what}: {seen!r:.100} in place of {expected!r:.100}")
 
 
-def read(sock, size):
+def read(sock, size, resets, sender):
     got = bytearray()
     while len(got) < size:
         data = sock.recv(min(65536, size - len(got)))
         if not data:
+            sender.join()
+            if resets:  # the kernel tells of a reset once: whoever sent was first
+                raise resets[0]
             wrong.append("a connection ended early, without an error")
             return bytes(got)
         got += data
@@ -45,18 +48,21 @@ def read(sock, size):
 def exchange(random_):
     data = random_.randbytes(random_.choice((10, 3000, 200_000)))
     with socket.create_connection((PEER, 7)) as sock:
-        sender = threading.Thread(target=send, args=(sock, data))
+        resets = []
+        sender = threading.Thread(target=send, args=(sock, data, resets))
         sender.start()
         try:
-            got = read(sock, len(data))
+            got = read(sock, len(data), resets, sender)
         finally:
             sender.join()
         check("echo", got, data)
 
 
-def send(sock, data):
+def send(sock, data, resets):
     try:
         sock.sendall(data)
+    except ConnectionResetError as error:
+        resets.append(error)
     except OSError as error:
         if error.errno not in GONE:
             wrong.append(f"send {error!r}")

@@ -10,13 +10,13 @@ import pytest
 import trio
 
 from mirrord_agent.incoming.listener import driver
-from mirrord_agent.incoming.listener.driver import Arrived, RedirectListener, reset
+from mirrord_agent.incoming.listener.driver import Arrived, RedirectListener
 from mirrord_agent.incoming.rules.driver import Rules
 from mirrord_agent.kernel.layouts import SOCKET_MARK
 from mirrord_agent.log import Log
 from mirrord_agent.sockets.driver import Sockets, from_system
 from mirrord_protocol.network_values import Address
-from network_kit import everybody, neighbour, play
+from network_kit import everybody, killed_after, neighbour, play
 
 LOG = Log("error")
 
@@ -187,11 +187,21 @@ def test_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
         client = socket.create_connection(("127.0.0.1", 80))
         made, peer, local = trio.run(arrivals, listener, 1)[0]
         assert (peer, local) == (name(client, client.getsockname()), Address(bytes([127, 0, 0, 1]), 80))
-        reset(made)
+        made.close()
         with pytest.raises(ConnectionResetError):
             client.recv(1)
 
     play(block, ordinary=True)
+
+
+def test_an_agent_that_is_killed_when_it_has_accepted() -> None:
+    """It had no time to do anything to the connection: that is reset all the same, not ended."""
+    listener = RedirectListener(1, LOG)
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as client:
+        killed_after("_accept", lambda: trio.run(arrivals, listener, 1))
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    listener.close()
 
 
 def test_its_own_port_is_another_than_the_subscribed_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from mirrord_agent.incoming.mirror.machine import AHEAD, TOO_SLOW, Copy
 from mirrord_agent.kernel.layouts import SOCKET_MARK
 from mirrord_protocol.network_values import Address
 from mirrord_protocol.values import Failure, FailureKind
-from network_kit import play
+from network_kit import killed_after, play
 
 RESET = Failure(FailureKind.SYSTEM, "ECONNRESET")
 
@@ -310,6 +310,18 @@ def test_the_connection_onward_is_marked(host: str, family: socket.AddressFamily
             onward.close()
 
     in_namespace(block)
+
+
+def test_an_agent_that_is_killed_when_it_has_connected() -> None:
+    """The target sees a reset, not an end."""
+
+    def block() -> None:
+        with server("127.0.0.1", socket.AF_INET) as (made, address):
+            killed_after("connect_ex", lambda: trio.run(connect_onward, address))
+            with made.accept()[0] as accepted, pytest.raises(ConnectionResetError):
+                accepted.recv(1)
+
+    play(block, ordinary=True)
 
 
 def test_a_target_that_refuses() -> None:

@@ -15,8 +15,11 @@ import trio
 
 from agent_kit import IS_ROOT, NOBODY, failing, play, start_target
 from agent_service import serve
+from mirrord_agent.outgoing.driver import _reach_tcp
+from mirrord_agent.sockets.driver import Sockets
 from mirrord_protocol.client import Client, Connection
 from mirrord_protocol.network_values import Address, UnixAddress
+from network_kit import killed_after
 
 LOOPBACK4 = bytes([127, 0, 0, 1])
 LOOPBACK6 = bytes(15) + b"\1"
@@ -145,6 +148,18 @@ def test_a_reset_either_way(tmp_path: Path) -> None:
             assert connection.failure and connection.failure.errno == "ECONNRESET"
 
     run(block, tmp_path)
+
+
+@pytest.mark.parametrize(("family", "text"), [each[:2] for each in FAMILIES])
+def test_an_agent_that_is_killed_when_it_has_connected(family: int, text: str) -> None:
+    """It had no time to do anything more to the connection: that is reset all the same, not ended."""
+    with listening(family, text) as listener:
+        to = listener.getsockname()
+        killed_after(
+            "connect_ex", lambda: trio.run(_reach_tcp, Sockets(marked=False).open(family, socket.SOCK_STREAM), to)
+        )
+        with listener.accept()[0] as accepted, pytest.raises(ConnectionResetError):
+            accepted.recv(1)
 
 
 def test_megabytes(tmp_path: Path) -> None:

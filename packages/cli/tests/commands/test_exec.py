@@ -40,8 +40,13 @@ def mirrord(tmp_path: Path) -> Runs:
 @pytest.mark.parametrize(
     ("arguments", "variables", "code", "said"),
     [
-        (["--", "true"], {}, 64, "No target is named.\n         Name a process"),
-        (["-t", "pod/shop", "--", "true"], {}, 64, "'pod/shop' is not supported yet"),
+        (["--", "true"], {}, 64, "No target is named.\n         Name a target"),
+        (
+            ["-t", "pod/shop", "--", "true"],
+            {"KUBECONFIG": "/no/such/file"},
+            78,
+            "There is no kubeconfig: looked for /no/such/file",
+        ),
         (["--", "true"], {"MIRRORD_IMPERSONATED_TARGET": "process/x"}, 78, "'x' is no process's number"),
         (["-f", "none.json", "--", "true"], {}, 78, "none.json can't be read"),
         (["-f", "--", "true"], {}, 78, "./.mirrord/mirrord.json can't be read"),
@@ -124,7 +129,7 @@ def test_settings_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     made = settings(HOME=f"{tmp_path}/./x/..//home/", TMPDIR="/var//tmp/")
 
-    assert made.target.pid == os.getpid()
+    assert made.target == find_target(os.getpid())
     assert made.files.mode is Mode.READ
     assert made.files.home == os.fsencode(tmp_path) + b"/home"
     assert made.files.working_directory == os.fsencode(tmp_path)

@@ -9,7 +9,7 @@ from mirrord_cli.commands.group import COMMANDS, run
 from mirrord_cli.errors import MirrordError
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["exec", "--help"], ["verify-config", "-h"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["exec", "--help"], ["rbac", "-h"], ["verify-config", "-h"]])
 def test_help_fits_a_terminal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
 
@@ -41,7 +41,7 @@ def test_nothing_asked_for_shows_help_as_a_mistake(capsys: pytest.CaptureFixture
     ("arguments", "said"),
     [
         (["exec", "--no-telemetry", "--", "x"], "The option --no-telemetry is not supported yet"),
-        (["exec", "-n", "x"], "The option -n is not supported yet"),
+        (["exec", "-k", "x"], "The option -k is not supported yet"),
         (["exec", "--targt", "x"], "No such option.*--targt"),
         (["exec"], "Missing argument 'PROGRAM'"),
         (["exec", "--fs-mode"], "requires an argument"),

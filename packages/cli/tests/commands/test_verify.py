@@ -38,8 +38,36 @@ def test_success(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "type": "Success",
         "config": {"path": {"process": 4711}, "namespace": None},
         "warnings": [],
-        "compatible_target_types": ["process"],
-    }
+        "compatible_target_types": [
+            "targetless", "pod", "deployment", "statefulset", "daemonset", "replicaset", "rollout", "job", "cronjob",
+            "service", "label", "process",
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("deployment/shop", {"deployment": "shop"}),
+        ("cronjob/shop/container/c", {"cron_job": "shop", "container": "c"}),
+        ("label/a=b,c=d", {"labels": {"a": "b", "c": "d"}}),
+        ("targetless", "targetless"),
+    ],
+)
+def test_a_target_in_a_cluster(folder: Path, capsys: pytest.CaptureFixture[str], target: str, path: Any) -> None:
+    found = verdict(capsys, json.dumps({"target": {"path": target, "namespace": "n"}}), "--resolved")
+
+    assert found["config"] == {"path": path, "namespace": "n"}
+    assert found["resolved_config"]["target"] == {"path": target, "namespace": "n"}
+    assert verdict(capsys, json.dumps({"target": found["config"]}))["config"] == found["config"]
+
+
+def test_targets_that_go_with_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ('{"feature": {"network": {"incoming": "steal"}}}', '{"agent": {"ephemeral": true}}'):
+        found = verdict(capsys, text, "--ide")
+        assert (found["type"], found["warnings"]) == ("Success", [])
+        assert "targetless" not in found["compatible_target_types"]
+    assert verdict(capsys, '{"target": "targetless", "agent": {"ephemeral": true}}', "--ide")["type"] == "Fail"
 
 
 def test_a_missing_target_is_a_warning_unless_an_editor_asks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,10 +120,19 @@ def test_the_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_resolved_configuration_is_one_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    agent = {
+        "image": {"tag": "1"},
+        "tolerations": [{"key": "a"}],
+        "resources": {"limits": {"cpu": 1}},
+        "ephemeral": True,
+    }
+    found = verdict(capsys, json.dumps({"agent": agent}), "--resolved", "--ide")["resolved_config"]
+    assert verdict(capsys, json.dumps(found), "--resolved", "--ide")["resolved_config"] == found
+
     text = '{"target": "process/1", "skip_processes": "a", "feature": {"env": false, "fs": {"local": "(?<x>a)"}}}'
     found = verdict(capsys, text, "--resolved")["resolved_config"]
 
-    assert found["target"] == {"path": "process/1"}
+    assert found["target"] == {"path": "process/1", "namespace": None}
     assert found["feature"]["env"]["exclude"] == ["*"]
     assert verdict(capsys, json.dumps(found), "--resolved")["resolved_config"] == found
 

@@ -11,11 +11,11 @@ from mirrord_cli.config.keys import all_keys
 def test_the_tree_is_read_as_it_is_written() -> None:
     assert {
         "operator",
-        "agent.image.tag",
-        "agent.ttl",
+        "agent.dns.attempts",
+        "agent.metrics",
         "feature.network.incoming.http_filter.any_of",
     } <= known.KEYS
-    assert {"feature.env.load_from_process", "target.pod", "target.path.stateful_set"} <= known.KEYS
+    assert {"feature.env.load_from_process", "experimental.latency.transmit_delay"} <= known.KEYS
     assert not {"", "agent", "target", "feature", "feature.env", "feature.fs"} & known.KEYS
     assert all(part.isidentifier() for key in known.KEYS for part in key.split("."))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mirrord_cli.config.resolve import Resolved, resolve, said_of
+from mirrord_cli.config.target import ClusterTarget
 
 
 def resolved(tree: Any, options: dict[str, str] | None = None, variables: dict[str, str] | None = None) -> Resolved:
@@ -29,9 +30,11 @@ def test_nothing_said() -> None:
     assert found.warnings == ()
 
 
-def test_the_target_is_a_pid() -> None:
+def test_the_target_is_a_pid_or_in_a_cluster() -> None:
     assert resolved({"target": "process/4711"}).target == 4711
-    assert problems({"target": "pod/x"}) == ["The target 'pod/x' is not supported yet: only process/PID is."]
+    assert resolved({"target": {"deployment": "x", "container": "c"}}).target == ClusterTarget("deployment", "x", "c")
+    assert problems({"target": "pod/X"})[0].startswith("The target 'pod/X': 'X' is no pod's name: ")
+    assert problems({"target": "4711"}) == ["The target '4711' has no kind; did you mean process/4711?"]
 
 
 def test_patterns_are_pythons() -> None:
@@ -76,7 +79,7 @@ def test_skipped_programs() -> None:
 
 
 def test_warnings() -> None:
-    (warning,) = resolved({}, variables={"MIRRORD_AGENT_IMAGE": "x"}).warnings
-    assert "MIRRORD_AGENT_IMAGE" in warning
+    (warning,) = resolved({}, variables={"MIRRORD_CI_API_KEY": "x"}).warnings
+    assert "MIRRORD_CI_API_KEY" in warning
     (warning,) = resolved({"feature": {"fs": {"mode": "local", "read_only": "x"}}}).warnings
     assert "no effect" in warning

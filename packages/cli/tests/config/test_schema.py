@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.schema import schema
+from mirrord_cli.config.target import OBJECT_KEYS
 
 
 def properties(value: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -23,7 +25,9 @@ def test_it_has_every_key_with_its_description() -> None:
     found = properties(schema())
     for key in all_keys():
         assert found[key.path]["description"] == key.description
-    assert set(found) - {key.path for key in all_keys()} == {"target.process", "target.path.process"}
+    objects = {f"{above}.{name}" for above in ("target", "target.path") for name in (*OBJECT_KEYS, "container")}
+    parts = {"agent.image.registry", "agent.image.tag", "agent.resources.requests", "agent.resources.limits"}
+    assert set(found) - {key.path for key in all_keys()} == objects | parts
 
 
 def test_it_is_json() -> None:
@@ -56,3 +60,24 @@ def test_the_networks_shapes() -> None:
     assert [shape["type"] for shape in modes] == ["object", "boolean", "string"]
     assert modes[2]["enum"] == ["mirror", "steal", "off"]
     assert "default" not in found["feature.network.outgoing.filter"]
+
+
+def test_the_agents_shapes() -> None:
+    found = properties(schema())
+
+    assert found["agent.ttl"] | {"description": ""} == {
+        "description": "", "type": "integer", "minimum": 0, "maximum": 65535, "default": 1,
+    }  # fmt: skip
+    assert found["agent.tolerations"]["items"]["properties"]["operator"]["enum"] == ["Exists", "Equal"]
+    assert found["agent.image_pull_secrets"]["items"]["required"] == ["name"]
+    assert found["agent.disabled_capabilities"]["anyOf"][1]["items"]["enum"][0] == "NET_ADMIN"
+    assert "string" in found["agent.resources.limits"]["additionalProperties"]["type"]
+    assert [shape["type"] for shape in found["agent.image"]["anyOf"]] == ["string", "object"]
+
+
+def test_targets() -> None:
+    pattern, *objects = properties(schema())["target.path"]["anyOf"]
+
+    assert all(re.search(pattern["pattern"], name) for name in ("pod/x", "label/a=b", "targetless", "process/1"))
+    assert not any(re.search(pattern["pattern"], name) for name in ("process/x", "pod/", "x/pod/x", "targetless/x"))
+    assert {name for shape in objects for name in shape["required"]} == set(OBJECT_KEYS)

@@ -22,6 +22,7 @@ import pytest
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import session
 from mirrord_cli.session import server, status
+from mirrord_cli.session.instructions import Meet
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Settings
 from mirrord_layer_unix import ABI
 
@@ -219,3 +220,31 @@ def test_a_limit_of_file_sizes_is_the_programs(settings: Settings, replace: Call
     assert started.ready == READY
     os.close(started.link)
     os.close(started.table)
+
+
+def test_a_session_that_dies_before_it_reads_what_it_is_told(
+    settings: Settings, replace: Callable[[Run], None]
+) -> None:
+    """The kernel resets a connection whose other end had something to read."""
+
+    def run(_settings: Settings, _link: int, connection: int) -> None:
+        select.select([connection], [], [])
+        os._exit(9)
+
+    replace(run)
+    with session.fork_session(settings) as forked:
+        forked.tell(Meet(pod="shop", patience=1))
+        with pytest.raises(MirrordError, match="ended before it was ready"):
+            forked.wait(lambda _text: None)
+
+
+def test_what_a_session_says_before_it_dies(settings: Settings, replace: Callable[[Run], None]) -> None:
+    def run(_settings: Settings, _link: int, connection: int) -> None:
+        say(connection, status.Failed("you", "There is no room.", "Make some."))
+
+    replace(run)
+    with session.fork_session(settings) as forked:
+        while forked.alive:  # pytest's time-out bounds it
+            os.sched_yield()
+
+        assert forked.failure().text == "There is no room."

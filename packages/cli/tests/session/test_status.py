@@ -1,21 +1,20 @@
-"""What a session says about its start: whole again, however it was cut, and refused if it is something else."""
+"""What a session says about its start: whole again, however it was cut."""
 
 from __future__ import annotations
 
 import itertools
 
-import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrord_cli.session import status
-from mirrord_cli.session.status import Failed, Message, Progress, Ready, StatusBroken, StatusReader, encode
+from mirrord_cli.session.framed import Reader
+from mirrord_cli.session.status import Failed, Message, Progress, Ready, Unmet, encode
 
 variables = st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=300)), max_size=6).map(tuple)
 messages = st.one_of(
     st.builds(Progress, st.text(max_size=20)),
     st.builds(Failed, st.sampled_from(["you", "cluster"]), st.text(max_size=20), st.text(max_size=20)),
+    st.builds(Unmet, st.just("cluster"), st.text(max_size=20), st.text(max_size=20)),
     st.builds(
         Ready,
         environment=variables,
@@ -30,7 +29,7 @@ messages = st.one_of(
 def test_however_it_is_cut(said: list[Message], cuts: list[int]) -> None:
     data = b"".join(map(encode, said))
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    reader, heard = StatusReader(), list[Message]()
+    reader, heard = Reader[Message](Message), list[Message]()
 
     for start, end in itertools.pairwise(edges):
         heard += reader.feed(data[start:end])
@@ -41,29 +40,10 @@ def test_however_it_is_cut(said: list[Message], cuts: list[int]) -> None:
 def test_an_environment_may_have_megabytes() -> None:
     ready = Ready(environment=((b"A", b"\xff" * 4_000_000),), target_name=b"\xfe", target_pid=7, socket_name=b"m")
 
-    assert StatusReader().feed(encode(ready)) == [ready]
-
-
-TOO_FEW_FIELDS = msgspec.msgpack.encode(["Ready", 1])
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"\xff\xff\xff\xff", b"\1\0\0\0\xc1", b"\0\0\0\0", len(TOO_FEW_FIELDS).to_bytes(4, "little") + TOO_FEW_FIELDS],
-)
-def test_something_else_is_refused(data: bytes) -> None:
-    with pytest.raises(StatusBroken):
-        StatusReader().feed(data)
-
-
-def test_too_much_is_refused_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "MOST", 10)
-
-    with pytest.raises(StatusBroken, match="Progress"):
-        encode(Progress("more than ten bytes"))
+    assert Reader[Message](Message).feed(encode(ready)) == [ready]
 
 
 def test_a_path_that_is_no_text_is_spelled_out() -> None:
     failed = Failed("you", "No \udcff.", "")
 
-    assert StatusReader().feed(encode(failed)) == [Failed("you", "No \\udcff.", "")]
+    assert Reader[Message](Message).feed(encode(failed)) == [Failed("you", "No \\udcff.", "")]

@@ -30,6 +30,18 @@ def test_summary_of_what_stays_here() -> None:
     assert lines[1:3] == ["  environment  this machine's", "  files        this machine's"]
 
 
+def test_an_agent_that_was_created() -> None:
+    lines = summary_lines(
+        Summary(target="pod/x", agent="a Job", variables=1, mode="local", network=OFF, log=None), colour=False
+    )
+
+    assert lines[:2] == ["  target       pod/x", "  agent        a Job"]
+
+
+def test_what_is_waited_for() -> None:
+    assert progress_line("pulling the image", 12.34, colour=False) == "  12.3 s  pulling the image ..."
+
+
 def test_one_variable() -> None:
     lines = summary_lines(
         Summary(target="x", variables=1, mode="localwithoverrides", network=OFF, log=None), colour=False
@@ -66,10 +78,10 @@ def test_colours_only_where_asked_for() -> None:
     for lines in (
         summary_lines(ALL, colour=True),
         error_lines(MirrordError("you", "x", "y"), colour=True)[:1],
-        [warning_line("x", colour=True), progress_line("x", colour=True)],
+        [warning_line("x", colour=True), progress_line("x", 1, colour=True)],
     ):
         assert all("\033[" in line and "\033[0m" in line for line in lines)
-    assert "\033" not in warning_line("x", colour=False) + progress_line("x", colour=False)
+    assert "\033" not in warning_line("x", colour=False) + progress_line("x", 1, colour=False)
 
 
 def test_what_a_terminal_would_obey_is_spelled_out() -> None:

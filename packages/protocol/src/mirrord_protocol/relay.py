@@ -43,6 +43,20 @@ async def relay(socket: trio.socket.SocketType, connection: Connection, *, deliv
     await _Relay(socket, connection, delivered=delivered).run()
 
 
+def reset_on_close(socket: sockets.socket | trio.socket.SocketType) -> None:
+    """Let a TCP socket's connection be reset when it is closed, also by this process's death (`SO_LINGER`, socket(7)).
+
+    Half of a stream mustn't look like all of it. To be called before the socket connects or listens: the other side is
+    connected before this process is told, which may be killed just then. Accepted sockets have it of their listener.
+    """
+    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _RESET_ON_CLOSE)
+
+
+def deliver_on_close(socket: sockets.socket | trio.socket.SocketType) -> None:
+    """Let what was sent over a TCP socket arrive though it is closed, as without `reset_on_close`."""
+    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _DELIVER_ON_CLOSE)
+
+
 async def wait_delivered(socket: sockets.socket | trio.socket.SocketType) -> None:
     """Return when the other side has acknowledged all that was sent over a TCP socket, and its end, or is gone.
 
@@ -71,7 +85,7 @@ class _Relay:
     async def run(self) -> None:
         if self._socket.family != sockets.AF_UNIX:
             self._socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        self._linger(_RESET_ON_CLOSE)  # if this process is killed too: half of a stream mustn't look like all of it
+            reset_on_close(self._socket)
         connection = self._connection
         complete = False
         try:
@@ -82,11 +96,11 @@ class _Relay:
                 await self._finished.wait()
             complete = not self._failed and connection.failure is None
             if complete and self._delivered:
-                self._linger(_DELIVER_ON_CLOSE)
+                deliver_on_close(self._socket)
                 await wait_delivered(self._socket)
         finally:
             if complete:
-                self._linger(_DELIVER_ON_CLOSE)
+                deliver_on_close(self._socket)
             else:
                 connection.reset()
             self._socket.close()
@@ -200,13 +214,6 @@ class _Relay:
     def _stop(self) -> None:
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
-
-    def _linger(self, what: bytes) -> None:
-        if self._socket.family != sockets.AF_UNIX:
-            try:
-                self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, what)
-            except OSError:
-                return  # it is reset already
 
 
 def _rest(chunks: Sequence[bytes | memoryview], sent: int) -> Sequence[bytes | memoryview]:

@@ -16,7 +16,7 @@ import trio
 
 from mirrord_agent.incoming import machine
 from mirrord_agent.incoming.established.driver import reset_established
-from mirrord_agent.incoming.listener.driver import Arrived, RedirectListener, reset
+from mirrord_agent.incoming.listener.driver import Arrived, RedirectListener
 from mirrord_agent.incoming.mirror.driver import connect_onward, pump
 from mirrord_agent.incoming.mirror.machine import Copy
 from mirrord_agent.incoming.rules.driver import LegacyTables, Rules
@@ -163,7 +163,7 @@ class Incoming:
             assert reply is not None
             connection = self._announce(reply, peer, local)
             if connection is None:
-                reset(client)
+                client.close()
             elif connection.over:  # the session has unsubscribed meanwhile
                 await self._pass_on(client, peer, local, None)
             else:
@@ -185,10 +185,10 @@ class Incoming:
             target = await connect_onward(local)
         except OSError as error:
             self._log("info", "the target refused a connection", port=local.port, reason=error.strerror)
-            reset(client)
+            client.close()
             return
         except BaseException:
-            reset(client)
+            client.close()
             raise
         connection = self._announce(reply, peer, local) if reply else None
         copy = None if connection is None or connection.over else Copy(connection)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Awaitable
 from typing import Any
 
@@ -21,10 +20,8 @@ from mirrord_agent.outgoing.machine import PATIENCE, RETRY, destination, is_own
 from mirrord_agent.sockets.driver import Sockets, family_of, from_system, reach, to_system
 from mirrord_agent.workers.driver import Workers
 from mirrord_protocol.network_values import Address, Connect, UnixAddress
-from mirrord_protocol.relay import relay
+from mirrord_protocol.relay import relay, reset_on_close
 from mirrord_protocol.server import Reply
-
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Outgoing:
@@ -93,9 +90,9 @@ async def _reached(raw: socket.socket, reaching: Awaitable[int]) -> socket.socke
 async def _reach_tcp(raw: socket.socket, to: tuple[Any, ...]) -> int:
     """Connect; return the errno, 0 for none."""
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    reset_on_close(raw)
     number = await reach(raw, to)
     if not number and is_own(raw.getsockname(), _peer(raw, to)):
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)  # it leaves no port in waiting
         return errno.ECONNREFUSED
     return number
 

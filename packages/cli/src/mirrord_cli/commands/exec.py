@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +13,14 @@ import click
 from mirrord_cli.config.driver import DEFAULT_FILE, load
 from mirrord_cli.config.keys import all_keys
 from mirrord_cli.config.resolve import Resolved
-from mirrord_cli.config.target import EXAMPLE, target_name
+from mirrord_cli.config.target import EXAMPLE, TARGETLESS, ClusterTarget, target_name
 from mirrord_cli.environment import BUILT_IN, Wishes, merge
 from mirrord_cli.environment.probes import KUBERNETES, probe_warnings, probes_of
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import (
     Found,
+    InCluster,
+    Started,
     agent_command,
     become,
     debugger_ports,
@@ -27,10 +29,19 @@ from mirrord_cli.launch import (
     installations,
     new_log,
     own_environment,
+    start_in_cluster,
     start_session,
     unknown_detector,
 )
-from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Mode, Settings
+from mirrord_cli.session.settings import (
+    EnvironmentRules,
+    FileRules,
+    LocalTarget,
+    Mode,
+    NetworkRules,
+    PodTarget,
+    Settings,
+)
 from mirrord_cli.ui import Screen, Summary
 from mirrord_layer_unix import library_path
 
@@ -38,6 +49,14 @@ PRELOAD_SEPARATORS = frozenset(" \t\n\v\f\r:")
 """What separates names in LD_PRELOAD, under glibc or musl; there is no way to quote them."""
 METAVARS = {
     "target.path": "TARGET",
+    "target.namespace": "NAME",
+    "kubeconfig": "FILE",
+    "kube_context": "NAME",
+    "agent.namespace": "NAME",
+    "agent.image": "IMAGE",
+    "agent.ttl": "SECONDS",
+    "agent.startup_timeout": "SECONDS",
+    "agent.log_level": "LEVEL",
     "feature.env.include": "NAMES",
     "feature.env.exclude": "NAMES",
     "feature.env.env_file": "FILE",
@@ -45,6 +64,8 @@ METAVARS = {
     "skip_processes": "NAMES",
 }
 FLAGS = {
+    "accept_invalid_certificates": "The API server's certificate isn't checked.",
+    "agent.ephemeral": "The agent is an ephemeral container in the target's pod.",
     "feature.network.incoming.mode": "The program answers what comes to the target's ports.",
     "feature.network.outgoing": "TCP and UDP leave from this machine.",
     "feature.network.outgoing.tcp": "TCP connections leave from this machine.",
@@ -54,20 +75,32 @@ FLAGS = {
 """What options do that take no value."""
 EPILOG = """\b
 All after PROGRAM belongs to it. NAMES are separated by semicolons.
+TARGET is KIND/NAME, and /container/NAME behind it if need be; KIND is pod,
+deployment, statefulset, daemonset, replicaset, rollout, job, cronjob or
+service. Or it is label/KEY=VALUE,..., process/PID of this machine, or
+targetless: a pod of its own. `mirrord ls` lists what a namespace has.
 MODE is read, local or localwithoverrides.
+LEVEL is debug, info, warning or error.
 A bare -f means ./.mirrord/mirrord.json; -f - reads standard input.
 \b
 Each option has a variable, which it overrides; both override the file:
-  MIRRORD_IMPERSONATED_TARGET, MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
+  MIRRORD_IMPERSONATED_TARGET, MIRRORD_TARGET_NAMESPACE,
+  MIRRORD_KUBECONFIG, MIRRORD_KUBE_CONTEXT,
+  MIRRORD_ACCEPT_INVALID_CERTIFICATES (true or false),
+  MIRRORD_AGENT_MODE (auto, job or ephemeral), ..._NAMESPACE,
+  ..._IMAGE, ..._TTL, ..._STARTUP_TIMEOUT, MIRRORD_AGENT_RUST_LOG,
+  MIRRORD_EPHEMERAL_CONTAINER (true or false),
+  MIRRORD_CONFIG_FILE, MIRRORD_FILE_MODE,
   MIRRORD_OVERRIDE_ENV_VARS_INCLUDE, ..._EXCLUDE, ..._FILE,
   MIRRORD_AGENT_TCP_STEAL_TRAFFIC (true, false or a mode),
   MIRRORD_TCP_OUTGOING, MIRRORD_UDP_OUTGOING, MIRRORD_REMOTE_DNS,
   MIRRORD_SKIP_PROCESSES
 \b
 Examples:
-  mirrord exec -t process/4711 -- python app.py
-  mirrord exec -t process/4711 --steal -- flask run --port 8080
-  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- npm start
+  mirrord exec -t deployment/shop -- python app.py
+  mirrord exec -n lab -t pod/shop-0/container/web --steal -- npm start
+  mirrord exec -t targetless -- bash
+  mirrord exec -t process/4711 -x 'AWS_*;*_TOKEN' -- flask run
   mirrord exec -f -q -- cat /srv/shop/config.json
 """
 
@@ -124,21 +157,30 @@ def exec_command(
     skipped = tuple(map(_bytes, resolved.skipped_programs))
     found = find_program(os.fsencode(program), own.get(b"PATH"), frozenset(skipped))
     debuggers = debugger_ports([program, *arguments], variables | resolved.config.feature.env.override)
-    settings = _settings(resolved, find_target(resolved.target), found, own, skipped, debuggers)
-    with screen.waiting(f"starting a session with {target_name(resolved.target)}"):
-        started = start_session(settings, screen.progress)
+    target = resolved.target
+    name = target_name(target)
+    local = PodTarget(name=name) if isinstance(target, ClusterTarget) else find_target(target)
+    settings = _settings(resolved, local, found, own, skipped, debuggers)
+    clustered: InCluster | None = None
+    with screen.waiting(f"starting a session with {name}"):
+        if isinstance(target, ClusterTarget):
+            clustered = start_in_cluster(settings, target, resolved.config, variables, screen.progress)
+            started = clustered.started
+        else:
+            started = start_session(settings, screen.progress)
     remote = dict(
         reversed(started.ready.environment)
     )  # of a name that is there twice the first counts, as in getenv(3)
     environment = merge(own, remote, wishes)
     environment |= started.variables(settings.library, environment.get(b"LD_PRELOAD"))
     network = settings.network.without(started.ready.lacking)
-    probes = probe_warnings(network, probes_of(remote), kubernetes=KUBERNETES in remote)
-    for warning in (*started.ready.warnings, *probes):
+    for warning in (*_warnings(clustered, started), *_probe_warnings(network, clustered, remote)):
         screen.warning(warning)
+    where = clustered.place if clustered else os.fsdecode(started.ready.target_name)
     screen.summary(
         Summary(
-            target=f"{target_name(resolved.target)} ({os.fsdecode(started.ready.target_name)})",
+            target=f"{name} ({where})" if where else name,
+            agent=clustered.agent if clustered else None,
             variables=len(remote) if settings.environment.wanted else None,
             mode=resolved.config.feature.fs.mode,
             network=network,
@@ -148,6 +190,16 @@ def exec_command(
     )
     started.inherit()
     become(found.path, [os.fsencode(program), *map(os.fsencode, arguments)], environment)
+
+
+def _warnings(clustered: InCluster | None, started: Started) -> tuple[str, ...]:
+    return (*(clustered.warnings if clustered else ()), *started.ready.warnings)
+
+
+def _probe_warnings(network: NetworkRules, clustered: InCluster | None, remote: Mapping[bytes, bytes]) -> Iterator[str]:
+    if clustered:
+        return probe_warnings(network, clustered.probes, kubernetes=False)  # its pod tells of all that there are
+    return probe_warnings(network, probes_of(remote), kubernetes=KUBERNETES in remote)
 
 
 def _options(keys: Mapping[str, str | bool | tuple[str, ...] | None]) -> dict[str, str]:
@@ -181,7 +233,7 @@ def _wishes(resolved: Resolved, own: Mapping[bytes, bytes]) -> Wishes:
 
 def _settings(
     resolved: Resolved,
-    target: LocalTarget,
+    target: LocalTarget | PodTarget,
     found: Found,
     own: Mapping[bytes, bytes],
     skipped: tuple[bytes, ...],
@@ -210,7 +262,7 @@ def _settings(
             include=tuple(map(_bytes, env.include)),
             exclude=BUILT_IN + tuple(map(_bytes, env.exclude)),
         ),
-        network=replace(resolved.network, debugger_ports=debuggers),
+        network=replace(_network(resolved), debugger_ports=debuggers),
         skipped_programs=skipped,
         library=os.fsencode(_library()),
         time_to_live=fs.cache_ttl,
@@ -218,6 +270,14 @@ def _settings(
         log_path=new_log(own),
         user_id=os.geteuid(),
     )
+
+
+def _network(resolved: Resolved) -> NetworkRules:
+    """Return the rules; an agent that is its own target has no connections that come."""
+    target = resolved.target
+    if isinstance(target, ClusterTarget) and target.kind == TARGETLESS:
+        return resolved.network.without(["incoming"])
+    return resolved.network
 
 
 def _library() -> str:

@@ -13,11 +13,15 @@ from mirrord_cli.errors import INTERRUPTED, MirrordError
 
 COMMANDS = {
     "exec": ("mirrord_cli.commands.exec", "exec_command"),
+    "ls": ("mirrord_cli.commands.ls", "ls_command"),
+    "rbac": ("mirrord_cli.commands.rbac", "rbac_command"),
     "verify-config": ("mirrord_cli.commands.verify", "verify_command"),
 }
 EXAMPLES = """\b
 Examples:
+  mirrord exec -t deployment/shop -- python app.py
   mirrord exec -t process/4711 -- python app.py
+  mirrord ls -n shop
   mirrord exec -f .mirrord/mirrord.toml -- bash
   mirrord verify-config .mirrord/mirrord.json
 """
@@ -40,7 +44,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, "-V", "--version", message="mirrord %(version)s")
 def mirrord() -> None:
-    """Run a program on this machine as if it ran inside another process."""
+    """Run a program on this machine as if it ran inside another process, of this machine or in a cluster."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
+from mirrord_cli.config.agent import compatible_kinds
 from mirrord_cli.config.driver import examine
+from mirrord_cli.config.target import target_object
 from mirrord_cli.errors import MirrordError
 
 EPILOG = """\b
 The answer is one line of JSON, and the exit code is 0 for mistakes too:
-  {"type": "Success", "config": {"path": ..., "namespace": null},
-   "warnings": [], "compatible_target_types": ["process"]}
+  {"type": "Success", "config": {"path": ..., "namespace": ...},
+   "warnings": [], "compatible_target_types": ["targetless", "pod", ...]}
   {"type": "Fail", "errors": ["..."]}
 """
 
@@ -29,14 +31,19 @@ def verify_command(*, path: str | None, ide: bool, resolved: bool, wants_schema:
     if wants_schema:
         from mirrord_cli.config.schema import schema
 
-        _print(json.dumps(schema(), indent=2))
+        print_answer(json.dumps(schema(), indent=2))
     elif path is None:
         raise click.UsageError("Missing argument 'PATH'.", click.get_current_context())
     else:
-        _print(json.dumps(_verdict(path, ide=ide, resolved=resolved)))
+        print_answer(json.dumps(_verdict(path, ide=ide, resolved=resolved)))
 
 
-def _print(text: str) -> None:
+def print_answer(text: str) -> None:
+    """Print what an editor reads.
+
+    Raises:
+        MirrordError: It can't be written.
+    """
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -62,9 +69,12 @@ def _verdict(path: str, *, ide: bool, resolved: bool) -> dict[str, Any]:
         warnings.append("No target is named: give one with `mirrord exec --target`.")
     verdict: dict[str, Any] = {
         "type": "Success",
-        "config": {"path": None if found.target is None else {"process": found.target}, "namespace": None},
+        "config": {
+            "path": None if found.target is None else target_object(found.target),
+            "namespace": found.config.target.namespace,
+        },
         "warnings": warnings,
-        "compatible_target_types": ["process"],
+        "compatible_target_types": compatible_kinds(found.config),
     }
     if resolved:
         from msgspec import to_builtins

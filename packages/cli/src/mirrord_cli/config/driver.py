@@ -11,7 +11,7 @@ from msgspec import Struct
 from mirrord_cli.config.parse import FORMATS, Malformed, line_of, parse
 from mirrord_cli.config.resolve import Outcome, Resolved, resolve, said_of
 from mirrord_cli.config.template import TemplateFailed, is_template, render
-from mirrord_cli.config.tree import Problem
+from mirrord_cli.config.values import Problem
 from mirrord_cli.errors import MirrordError
 
 DEFAULT_FILE = "./.mirrord/mirrord.json"

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields
 
-Shorthand = Literal["switch", "mode", "target"]
+Shorthand = Literal["switch", "mode", "target", "image"]
 
 
 def note(
@@ -20,9 +20,14 @@ def note(
     says: str = "",
     shorthand: tuple[Shorthand, ...] = (),
     whole: bool = False,
+    least: int | None = None,
+    most: int | None = None,
+    form: str = "",
+    of: type[Struct] | None = None,
 ) -> Meta:
     """Return the note beside a key's field; its parts are `Key`'s."""
     extra = {"variable": variable, "option": option, "says": says, "shorthand": shorthand, "whole": whole}
+    extra |= {"least": least, "most": most, "form": form, "of": of}
     return Meta(description=text, extra=extra)
 
 
@@ -42,6 +47,15 @@ class Key(Struct, frozen=True):
     shorthand: tuple[Shorthand, ...]
     whole: bool
     """Whether one string in a file is one value, whatever it holds: a pattern."""
+    least: int | None
+    """The least that a number may be; `most` likewise."""
+    most: int | None
+    form: str
+    """What a text, or an object of strings, has to look like: a word of names.py."""
+    required: bool
+    """Whether its section can't be without it."""
+    of: type[Struct] | None
+    """The keys of an object, or of each of a list, that is handed on as it is."""
 
     @property
     def section(self) -> type[Struct] | None:
@@ -56,9 +70,11 @@ def keys_of(section: type[Struct], above: str = "") -> Iterator[Key]:
         kind, meta = get_args(hints[field.name])
         if NoneType in get_args(kind):
             kind = next(each for each in get_args(kind) if each is not NoneType)
-        default = field.default if field.default is not NODEFAULT else field.default_factory()
+        default = field.default
+        if default is NODEFAULT:
+            default = None if field.required else field.default_factory()
         path = f"{above}.{field.name}" if above else field.name
-        yield Key(path, kind, default, meta.description, **meta.extra)
+        yield Key(path, kind, default, meta.description, required=field.required, **meta.extra)
 
 
 def keys_below(section: type[Struct], above: str = "") -> Iterator[Key]:

@@ -2,8 +2,8 @@
 
 The loader, the variables, the options, `verify-config`, the JSON schema, the suggestions for mistyped keys and the
 tables of docs/configuration.md are made from it. Values here are strict: what a file may write shorter (`shorthand`,
-one string for a list) is written out by tree.py first. `feature.network` is in network_keys.py; keys of mirrord that
-aren't built are in known.py.
+one string for a list) is written out by tree.py first. `feature.network` is in network_keys.py, `agent` in
+agent_keys.py; keys of mirrord that aren't built are in known.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct
 
+from mirrord_cli.config.agent_keys import Agent
 from mirrord_cli.config.key import Key, keys_below, note
 from mirrord_cli.config.network_keys import Network
 
@@ -29,10 +30,21 @@ class Target(Struct, kw_only=True, frozen=True):
     path: Annotated[
         str | None,
         note(
-            "The target: `process/PID`. In a file also an object with the key `process`.",
+            "The target, like `deployment/shop` or `process/4711`. `KIND/NAME` or `label/KEY=VALUE,...` is in a cluster,"
+            " with `/container/NAME` behind it if its container is to be another than the main one; `process/PID` is on"
+            " this machine; `targetless` is an agent alone. In a file also an object, with a key for the kind.",
             variable="MIRRORD_IMPERSONATED_TARGET",
             option=("--target", "-t"),
             shorthand=("target",),
+        ),
+    ] = None
+    namespace: Annotated[
+        str | None,
+        note(
+            "The target's namespace, and without a target the agent's; without it, the context's.",
+            variable="MIRRORD_TARGET_NAMESPACE",
+            option=("--target-namespace", "-n"),
+            form="label",
         ),
     ] = None
 
@@ -104,6 +116,8 @@ class Fs(Struct, kw_only=True, frozen=True):
             "Seconds for which an answer of the target is taken for true where it can't tell of changes; 0 asks anew"
             " each time.",
             variable="MIRRORD_FILE_CACHE_TTL",
+            least=0,
+            most=86400,
         ),
     ] = 1.0
 
@@ -125,22 +139,54 @@ class Feature(Struct, kw_only=True, frozen=True):
     hostname: Annotated[bool, note("The program is told the target's host name.")] = True
 
 
-class Agent(Struct, kw_only=True, frozen=True):
-    flush_connections: Annotated[
-        bool,
-        note(
-            "Connections to a port that were established before it is stolen or mirrored are reset; else they stay the"
-            " target's.",
-            variable="MIRRORD_AGENT_STEALER_FLUSH_CONNECTIONS",
-        ),
-    ] = True
+class StartupRetry(Struct, kw_only=True, frozen=True):
+    min_ms: Annotated[
+        int, note("Milliseconds before the first repetition; each waits longer than the one before.", least=0, most=86400000)
+    ] = 500  # fmt: skip
+    max_ms: Annotated[int, note("Milliseconds before a repetition at most.", least=1, most=86400000)] = 5000
+    max_retries: Annotated[int, note("How often at most; 0 repeats nothing.", least=0, most=2**32 - 1)] = 2
 
 
 class Config(Struct, kw_only=True, frozen=True):
     target: Annotated[Target, note("What to stand in for. Its name alone may stand here.", shorthand=("target",))] = (
         Target()
     )
-    agent: Annotated[Agent, note("How the agent beside the target behaves.")] = Agent()
+    kubeconfig: Annotated[
+        str | None,
+        note(
+            "The kubeconfig file; without it, those of KUBECONFIG, or `~/.kube/config`, or what a pod has.",
+            variable="MIRRORD_KUBECONFIG",
+            option=("--kubeconfig",),
+        ),
+    ] = None
+    kube_context: Annotated[
+        str | None,
+        note(
+            "The context of the kubeconfig; without it, its current one.",
+            variable="MIRRORD_KUBE_CONTEXT",
+            option=("--context",),
+        ),
+    ] = None
+    accept_invalid_certificates: Annotated[
+        bool | None,
+        note(
+            "The certificate of the cluster's API server isn't checked; without it, as the kubeconfig says.",
+            variable="MIRRORD_ACCEPT_INVALID_CERTIFICATES",
+            option=("--accept-invalid-certificates", "-c"),
+            says="true",
+        ),
+    ] = None
+    use_proxy: Annotated[
+        bool,
+        note(
+            "The API server is reached through the proxy that HTTPS_PROXY or HTTP_PROXY names, if one does.",
+            variable="MIRRORD_PROXY",
+        ),
+    ] = True
+    startup_retry: Annotated[
+        StartupRetry, note("Questions to the API server that failed for a passing reason are asked again.")
+    ] = StartupRetry()  # fmt: skip
+    agent: Annotated[Agent, note("The agent beside the target: what it is in a cluster, and how it behaves.")] = Agent()
     feature: Annotated[Feature, note("What is taken from the target.")] = Feature()
     skip_processes: Annotated[
         list[str],

@@ -9,19 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 _TREE = """
-accept_invalid_certificates operator multi_cluster api profile kubeconfig kube_context sip_binaries skip_sip telemetry
-use_proxy key traceparent baggage
-startup_retry: min_ms max_ms max_retries
+operator multi_cluster api profile sip_binaries skip_sip telemetry key traceparent baggage
 ci: output_dir
-target: namespace container pod deployment rollout job cron_job stateful_set service replica_set labels
-target.path: container pod deployment rollout job cron_job stateful_set service replica_set labels
-agent: annotations check_out_of_pods clean_iptables_on_start communication_timeout disable_mesh_sidecar_injection
-  disabled_capabilities ephemeral exclude_from_mesh external_ip_fix http_detection_timeout image
-  image_pull_policy image_pull_secrets inject_headers jaq_time_limit json_log labels log_level max_body_buffer_size
-  max_body_buffer_timeout metrics namespace nftables node_selector override_cache_control priority_class privileged
-  resources security_context service_account startup_timeout tolerations ttl dns
+agent: check_out_of_pods clean_iptables_on_start exclude_from_mesh external_ip_fix http_detection_timeout
+  inject_headers jaq_time_limit json_log max_body_buffer_size max_body_buffer_timeout metrics nftables
+  override_cache_control dns
 agent.dns: attempts timeout
-agent.image: registry tag
 feature: magic copy_target split_queues db_branches preview
 feature.env: load_from_process
 feature.fs: read_write readonly_file_buffer
@@ -41,7 +34,7 @@ experimental: tcp_ping4_mock trust_any_certificate enable_exec_hooks_linux hide_
   sip_log_destination non_blocking_tcp_connect dlopen_cgo latency applev sip_utils go_asmcgocall guard_std_fds
 experimental.latency: transmit_delay receive_delay
 """
-BUILT = {"agent", "target", "target.path", "feature", "feature.env", "feature.fs", "feature.network.incoming"}
+BUILT = {"agent", "feature", "feature.env", "feature.fs", "feature.network.incoming"}
 """Sections of the tree above that exist; some of their keys don't."""
 
 
@@ -60,11 +53,15 @@ KEYS = _keys()
 """Dotted, from the top of the file."""
 
 ALREADY_SO: dict[str, tuple[Any, ...]] = {
-    "accept_invalid_certificates": (False,),
     "operator": (False,),
     "multi_cluster": (False,),
     "api": (False,),
     "telemetry": (False,),
+    "agent.check_out_of_pods": (False, True),
+    "agent.exclude_from_mesh": (False,),
+    "agent.inject_headers": (False,),
+    "agent.json_log": (True,),
+    "agent.nftables": (True,),
     "feature.copy_target": (False,),
     "feature.network.incoming.http_filter": (False,),
     "feature.network.incoming.on_concurrent_steal": ("abort",),
@@ -75,35 +72,26 @@ ALREADY_SO: dict[str, tuple[Any, ...]] = {
 }
 """Values that ask for what mirrord does without the key. They are taken: a file that switches the rest off is right."""
 
-TARGETS = (
-    "targetless", "pod", "deployment", "deploy", "rollout", "job", "cronjob", "statefulset", "service", "replicaset",
-    "label", "container",
-)  # fmt: skip
-"""What a target's name begins with."""
+TARGETS = ("container",)
+"""What a target's name begins with: a container of this machine."""
 
 MODES = ("write",)
 """Values of `feature.fs.mode`."""
 
 COMMANDS = (
-    "container", "dump", "port-forward", "ls", "completions", "diagnose", "session", "sessions", "kill", "ui", "wizard",
+    "container", "dump", "port-forward", "completions", "diagnose", "session", "sessions", "kill", "ui", "wizard",
     "chaos", "up", "ci", "preview", "subscribe", "queues", "qs", "db-branches", "operator", "fix", "newsletter", "teams",
     "vpn", "ext", "container-ext", "extract", "attach",
 )  # fmt: skip
 
-OPTIONS = (
-    "--target-namespace", "-n", "--accept-invalid-certificates", "-c", "--agent-namespace", "-a", "--agent-log-level",
-    "-l", "--agent-image", "-i", "--agent-ttl", "--agent-startup-timeout", "--ephemeral-container", "-e", "--context",
-    "--key", "-k", "--no-telemetry", "--disable-version-check",
-)  # fmt: skip
+OPTIONS = ("--key", "-k", "--no-telemetry", "--disable-version-check")
 """Of `mirrord exec`."""
 
 VARIABLES = (
-    "MIRRORD_ACCEPT_INVALID_CERTIFICATES", "MIRRORD_AGENT_IMAGE", "MIRRORD_AGENT_IMAGE_REGISTRY",
-    "MIRRORD_AGENT_IMAGE_TAG", "MIRRORD_AGENT_NAMESPACE", "MIRRORD_AGENT_RUST_LOG", "MIRRORD_AGENT_STARTUP_TIMEOUT",
-    "MIRRORD_AGENT_TTL", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS", "MIRRORD_EPHEMERAL_CONTAINER",
-    "MIRRORD_FILE_OPS", "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS", "MIRRORD_KEY", "MIRRORD_KUBECONFIG",
-    "MIRRORD_KUBE_CONTEXT", "MIRRORD_MULTI_CLUSTER", "MIRRORD_OPERATOR_ENABLE",
-    "MIRRORD_OPERATOR_ON_CONCURRENT_STEAL", "MIRRORD_TARGET_NAMESPACE",
+    "MIRRORD_AGENT_CLEAN_IPTABLES_ON_START", "MIRRORD_AGENT_EXCLUDE_FROM_MESH", "MIRRORD_AGENT_EXTERNAL_IP_FIX",
+    "MIRRORD_AGENT_HTTP_DETECTION_TIMEOUT", "MIRRORD_CI_API_KEY", "MIRRORD_ENV_LOAD_FROM_PROCESS", "MIRRORD_FILE_OPS",
+    "MIRRORD_FILE_READ_WRITE_PATTERN", "MIRRORD_FILE_RO_OPS", "MIRRORD_KEY", "MIRRORD_MULTI_CLUSTER",
+    "MIRRORD_OPERATOR_ENABLE", "MIRRORD_OPERATOR_ON_CONCURRENT_STEAL",
 )  # fmt: skip
 """They have no effect, and whoever set them is told so."""
 

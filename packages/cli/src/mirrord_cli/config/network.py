@@ -10,7 +10,7 @@ from mirrord_cli.config.filters import EXAMPLE, BadFilter, parse_filter
 from mirrord_cli.config.keys import Config
 from mirrord_cli.config.network_keys import Filter as FilterKeys
 from mirrord_cli.config.patterns import BadPattern, translate
-from mirrord_cli.config.tree import Problem
+from mirrord_cli.config.values import Problem
 from mirrord_cli.session.settings import Filter, FilterEntry, IncomingMode, IncomingRules, NetworkRules
 
 NETWORK = "feature.network"

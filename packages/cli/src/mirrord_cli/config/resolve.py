@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from mirrord_cli.config import known
+from mirrord_cli.config.agent import agent_warnings, check_agent, settle_agent
 from mirrord_cli.config.keys import BUILD_TOOLS, Config, all_keys
 from mirrord_cli.config.network import check_network, network_rules, network_warnings
 from mirrord_cli.config.patterns import BadPattern, check_replacement, translate
-from mirrord_cli.config.target import EXAMPLE, BadTarget, parse_target
-from mirrord_cli.config.tree import Problem, Reading, Said, overlay, read_tree
+from mirrord_cli.config.target import EXAMPLE, BadTarget, ClusterTarget, parse_target
+from mirrord_cli.config.tree import Reading, Said, overlay, read_tree
+from mirrord_cli.config.values import Problem
 from mirrord_cli.session.settings import NetworkRules
 
 PATTERNS = ("read_only", "local", "not_found")
@@ -23,8 +25,8 @@ class Resolved(msgspec.Struct, frozen=True):
 
     config: Config
     """Its patterns are Python's."""
-    target: int | None
-    """The PID; None where none is named."""
+    target: int | ClusterTarget | None
+    """A process of this machine, or what in a cluster; None where none is named."""
     network: NetworkRules
     """What follows from `feature.network`, for a session."""
     warnings: tuple[str, ...] = ()
@@ -66,6 +68,13 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     _whole(reading, said)
     network = reading.values["feature"].get("network", {})
     reading.problems += check_network(network, variables)
+    agent = reading.values.setdefault("agent", {})
+    agent_said = tuple(agent)
+    for key, other in (("ephemeral", "mode"), ("mode", "ephemeral")):  # two words for one thing
+        if f"agent.{key}" in said and f"agent.{other}" not in said:
+            agent.pop(other, None)
+    reading.problems += settle_agent(agent, reading.image, variables)
+    reading.problems += check_agent(reading.values, target)
     if reading.problems:
         return Outcome(None, tuple(reading.problems))
     config = msgspec.convert(reading.values, Config)
@@ -77,18 +86,19 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     if config.feature.fs.mode == "local" and any(getattr(config.feature.fs, name) for name in (*PATTERNS, "mapping")):
         warnings.append("feature.fs.mode is local: the patterns of feature.fs have no effect.")
     warnings += network_warnings(config)
+    warnings += agent_warnings(config, target, agent_said)
     rules = network_rules(config, required="mode" in network.get("incoming", {}))
     return Outcome(Resolved(config, target, rules, tuple(warnings)))
 
 
-def _target(reading: Reading) -> int | None:
+def _target(reading: Reading) -> int | ClusterTarget | None:
     name = reading.values.get("target", {}).get("path")
     if name is None:
         return None
     try:
         return parse_target(name)
     except BadTarget as error:
-        reading.problems.append(Problem("target.path", f"{error}.", EXAMPLE))
+        reading.problems.append(Problem("target.path", str(error), EXAMPLE))
         return None
 
 

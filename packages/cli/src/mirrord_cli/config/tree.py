@@ -5,16 +5,18 @@ Plain values in, plain values out, strict as keys.py has them. Cross-checks betw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Mapping
+from typing import Any, get_origin
 
 from msgspec import Struct
 
-from mirrord_cli.config import known
 from mirrord_cli.config.key import Key, keys_of
-from mirrord_cli.config.keys import Config, all_keys
+from mirrord_cli.config.keys import Config
+from mirrord_cli.config.objects import image_faults, image_name, target_faults
+from mirrord_cli.config.strangers import stranger
+from mirrord_cli.config.target import OBJECT_KEYS, object_name
+from mirrord_cli.config.values import Problem, faults, from_text, kind_of, understood, wanted
 
-CORRECT = "Correct or remove it; `mirrord verify-config --schema` prints all keys."
 OFF: Mapping[str, Mapping[str, Any]] = {
     "feature.env": {"exclude": ["*"]},
     "feature.fs": {"mode": "local"},
@@ -24,19 +26,6 @@ OFF: Mapping[str, Mapping[str, Any]] = {
     "feature.network.dns": {"enabled": False},
 }
 """What `false` means for a section."""
-INCOMING_MODE = "feature.network.incoming.mode"
-SWITCHES = {"true": True, "1": True, "false": False, "0": False}
-MOST_PORT = 65535
-PAIR = "Write pairs like [[8080, 80]]."
-LIKE = 0.6  # how alike a suggestion must be: `evn` and `env` are 0.67
-
-
-class Problem(Struct, frozen=True):
-    """A mistake: where it is, a sentence that begins there, and what to do."""
-
-    path: str
-    text: str
-    next_step: str = CORRECT
 
 
 class Said(Struct, frozen=True):
@@ -55,6 +44,8 @@ class Reading(Struct):
     problems: list[Problem] = []
     off: set[str] = set()
     """Sections that were switched off with `false`."""
+    image: dict[str, str] = {}
+    """What the object of `agent.image` said, as long as nothing else says the whole."""
 
 
 def read_tree(tree: object) -> Reading:
@@ -63,7 +54,7 @@ def read_tree(tree: object) -> Reading:
     if isinstance(tree, dict):
         reading.values = _section(Config, tree, "", reading)
     else:
-        reading.problems.append(Problem("", f"The configuration must be an object with keys, not {_kind_of(tree)}."))
+        reading.problems.append(Problem("", f"The configuration must be an object with keys, not {kind_of(tree)}."))
     return reading
 
 
@@ -80,15 +71,10 @@ def overlay(reading: Reading, said: Mapping[str, Said]) -> None:
                 place = place.setdefault(part, {})
             place |= value
             continue
-        value = _from_text(one.key, one.text)
-        problems = list(_leaf(one.key, value))
-        reading.problems += problems
-        if not problems:
-            *above, name = path.split(".")
-            place = reading.values
-            for part in above:
-                place = place.setdefault(part, {})
-            place[name] = _written_out(one.key, value)
+        place = reading.values
+        for part in path.split(".")[:-1]:
+            place = place.setdefault(part, {})
+        _leaf(one.key, from_text(one.key, one.text), place, reading)
 
 
 def _section(section: type[Struct], tree: dict[Any, Any], above: str, reading: Reading) -> dict[str, Any]:
@@ -98,20 +84,19 @@ def _section(section: type[Struct], tree: dict[Any, Any], above: str, reading: R
         path = f"{above}.{name}" if above else str(name)
         key = keys.get(name)
         if key is None:
-            reading.problems += _stranger(path, value)
+            reading.problems += stranger(path, value)
         elif value is None:
             continue  # as if it weren't there
         elif key.section is None:
-            problems = list(_leaf(key, value))
-            reading.problems += problems
-            if not problems:
-                found[name] = _written_out(key, value)
+            _leaf(key, value, found, reading)
         else:
             inner = _expand(key, value, reading)
             if isinstance(inner, dict):
                 found[name] = _section(key.section, inner, path, reading)
             else:
-                reading.problems.append(Problem(path, f"{path} must be {_wanted(key)}, not {_kind_of(value)}."))
+                reading.problems.append(Problem(path, f"{path} must be {wanted(key)}, not {kind_of(value)}."))
+    missing = [key.path for name, key in keys.items() if key.required and tree.get(name) is None]
+    reading.problems += [Problem(path, f"{path} is missing.") for path in missing]
     return found
 
 
@@ -124,9 +109,50 @@ def _expand(key: Key, value: object, reading: Reading) -> object:
         return dict(OFF[key.path])
     if isinstance(value, str) and "mode" in key.shorthand:
         return {"mode": value}
-    if "target" in key.shorthand and (isinstance(value, str) or (isinstance(value, dict) and "process" in value)):
+    if "target" in key.shorthand and (
+        isinstance(value, str) or (isinstance(value, dict) and OBJECT_KEYS.keys() & value)
+    ):
         return {"path": value}
     return value
+
+
+def _leaf(key: Key, value: Any, place: dict[str, Any], reading: Reading) -> None:
+    """Put a key's value where it belongs, in the definition's own words, or tell what is wrong with it."""
+    value = understood(key, value)
+    problems: list[Problem] = []
+    if key.of is not None:
+        value, problems = _handed_on(key, key.of, value)
+    elif isinstance(value, dict) and "target" in key.shorthand:
+        problems += target_faults(key.path, value)
+    elif isinstance(value, dict) and "image" in key.shorthand:
+        problems += image_faults(key.path, value)
+    else:
+        problems += faults(key, value)
+    reading.problems += problems
+    if problems:
+        return
+    if "image" in key.shorthand:
+        reading.image = {part: text for part, text in value.items() if text} if isinstance(value, dict) else {}
+        if isinstance(value, dict) and not reading.image:
+            return
+    place[key.path.rpartition(".")[2]] = _written_out(key, value)
+
+
+def _handed_on(key: Key, section: type[Struct], value: object) -> tuple[Any, list[Problem]]:
+    """Return an object that Kubernetes takes as it is, or a list of them, and what is wrong with it."""
+    inner = Reading()
+    several = get_origin(key.kind) is list
+    if not isinstance(value, list if several else dict):
+        return None, [Problem(key.path, f"{key.path} must be {wanted(key)}, not {kind_of(value)}.")]
+    found = list[Any]()
+    for number, each in enumerate(value if isinstance(value, list) else [value]):
+        path = f"{key.path}[{number}]" if several else key.path
+        if isinstance(each, dict):
+            found.append(_section(section, each, path, inner))
+        else:
+            inner.problems.append(Problem(path, f"{path} must be an object with keys, not {kind_of(each)}."))
+    problems = [Problem(key.path, problem.text, problem.next_step) for problem in inner.problems]
+    return (found if several else found[0]), problems
 
 
 def _written_out(key: Key, value: Any) -> Any:
@@ -134,183 +160,7 @@ def _written_out(key: Key, value: Any) -> Any:
         parts = [value] if key.whole else value.split(";")  # names never hold a semicolon; a pattern may
         return [part for part in parts if part]
     if isinstance(value, dict) and "target" in key.shorthand:
-        return f"process/{value['process']}"
+        return object_name(value)
+    if isinstance(value, dict) and "image" in key.shorthand:
+        return image_name({part: text for part, text in value.items() if text})
     return value
-
-
-def _leaf(key: Key, value: Any) -> Iterator[Problem]:
-    """Yield what is wrong with a value of a key that has no keys of its own."""
-    kind, path = key.kind, key.path
-    wrong = Problem(path, f"{path} must be {_wanted(key)}, not {_kind_of(value)}.")
-    if get_origin(kind) is Literal:
-        if not isinstance(value, str):
-            yield wrong
-        elif path == "feature.fs.mode" and value in known.MODES:
-            yield Problem(
-                path,
-                f"{path}: {value!r} is not supported yet: files are read from the target, never written to it.",
-                "Use the mode `read`.",
-            )
-        elif value not in get_args(kind):
-            yield wrong
-    elif kind == list[int]:
-        yield from [wrong] if not isinstance(value, list) else _ports(path, value)
-    elif get_origin(kind) is list and get_origin(get_args(kind)[0]) is tuple:
-        if not isinstance(value, list):
-            yield wrong
-            return
-        for number, pair in enumerate(value):
-            if not isinstance(pair, list) or len(pair) != 2:
-                yield Problem(path, f"{path}[{number}] must be a pair of ports, not {_kind_of(pair)}.", PAIR)
-            else:
-                yield from _ports(f"{path}[{number}]", pair)
-    elif get_origin(kind) is list:
-        values = value if isinstance(value, list) else [value]
-        for number, each in enumerate(values):
-            if not isinstance(each, str):
-                yield Problem(path, f"{path}[{number}] must be a string, not {_kind_of(each)}.")
-            else:
-                yield from _bytes_only(path, each)
-    elif get_origin(kind) is dict:
-        if not isinstance(value, dict):
-            yield wrong
-            return
-        for name, each in value.items():
-            if not isinstance(name, str) or not isinstance(each, str):
-                what = each if isinstance(name, str) else name
-                yield Problem(path, f"{path}.{name} must be a string, not {_kind_of(what)}.", "Put it in quotes.")
-            else:
-                yield from _bytes_only(f"{path}.{name}", name + each)
-    elif "target" in key.shorthand and isinstance(value, dict):
-        yield from _target_object(path, value)
-    elif kind is float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            yield wrong
-        elif not 0 <= value <= 86400:
-            yield Problem(path, f"{path} must be between 0 and 86400 seconds, not {value}.")
-    elif kind is bool:
-        if not isinstance(value, bool):
-            yield wrong
-    elif not isinstance(value, str):
-        yield wrong
-    else:
-        yield from _bytes_only(path, value)
-
-
-def _ports(path: str, values: list[Any]) -> Iterator[Problem]:
-    for number, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PORT:
-            found = f"{path}[{number}] must be a port, a number from 1 to {MOST_PORT}, not {_kind_of(value)}."
-            yield Problem(path.partition("[")[0], found)
-
-
-def _bytes_only(path: str, value: str) -> Iterator[Problem]:
-    """Yield why a text can't be a path's or a variable's."""
-    if "\0" in value:
-        yield Problem(path, f"{path} holds a NUL character, which no path and no variable can.")
-    if any("\ud800" <= character <= "\udfff" and not "\udc80" <= character <= "\udcff" for character in value):
-        yield Problem(path, f"{path} holds half a character (a lone surrogate), which no path and no variable can.")
-
-
-def _target_object(path: str, value: dict[Any, Any]) -> Iterator[Problem]:
-    for name, content in value.items():
-        if name != "process":
-            yield from _stranger(f"{path}.{name}", content)
-    number = value.get("process")
-    if "process" not in value:
-        if not value:
-            yield Problem(path, f"{path} names no target.", "Name a process: {'process': PID}.")
-    elif isinstance(number, bool) or not isinstance(number, int | str):
-        yield Problem(path, f"{path}.process must be a number, not {_kind_of(number)}.")
-
-
-def _stranger(path: str, value: object) -> Iterator[Problem]:
-    """Yield what to say of a key that the definition doesn't have."""
-    if path in known.KEYS:
-        if value is None or any(type(value) is type(so) and value == so for so in known.ALREADY_SO.get(path, ())):
-            return
-        inner = [known_path for known_path in known.ALREADY_SO if known_path.startswith(f"{path}.")]
-        if inner and isinstance(value, dict):
-            for each, content in value.items():
-                yield from _stranger(f"{path}.{each}", content)
-            return
-        yield Problem(path, f"{path} is not supported yet.", "Remove it, or wait for a later version.")
-        return
-    if nearest := suggest(path):
-        hint = f" Did you mean {nearest}?" + (" (That is not supported yet.)" if nearest in known.KEYS else "")
-    else:
-        hint = ""
-    yield Problem(path, f"There is no key {path}.{hint}")
-
-
-def suggest(path: str) -> str | None:
-    """Return the known key that a mistyped or misplaced one comes nearest to."""
-    from difflib import get_close_matches
-
-    above, _, name = path.rpartition(".")
-    places = [key.path for key in all_keys()] + sorted(known.KEYS)
-    beside = {place.rpartition(".")[2]: place for place in reversed(places) if place.rpartition(".")[0] == above}
-    if close := get_close_matches(name.lower(), beside, 1, LIKE):
-        return beside[close[0]]
-    elsewhere = {place.rpartition(".")[2]: place for place in reversed(places)}
-    return elsewhere.get(name.lower())
-
-
-def _from_text(key: Key, text: str) -> Any:
-    """Return the value that a variable's or option's text means; what it can't mean stays a text."""
-    if get_origin(key.kind) is list:
-        return [part for part in text.split(";") if part]
-    if key.kind is bool:
-        return SWITCHES.get(text.lower(), text)
-    if key.path == INCOMING_MODE and text.lower() in SWITCHES:
-        return "steal" if SWITCHES[text.lower()] else "off"
-    if key.kind is float:
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text
-
-
-def _wanted(key: Key) -> str:
-    names = {bool: "true or false", float: "a number of seconds"}
-    if key.section:
-        words = ["an object with keys"]
-        words += ["true or false"] * ("switch" in key.shorthand) + ["a mode"] * ("mode" in key.shorthand)
-        words += ["a target"] * ("target" in key.shorthand)
-        return _or(words)
-    if key.kind == list[int]:
-        return "a list of ports"
-    if key.kind == list[tuple[int, int]]:
-        return "a list of pairs of ports"
-    if get_origin(key.kind) is list:
-        return "a string or a list of strings"
-    if get_origin(key.kind) is dict:
-        return "an object of strings"
-    if get_origin(key.kind) is Literal:
-        return _or(map(repr, get_args(key.kind)))
-    if "target" in key.shorthand:
-        return "a target"
-    return names.get(key.kind, "a string")
-
-
-def _or(words: Any) -> str:
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else str(last)
-
-
-def _kind_of(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return f"the number {value}"
-        case str():
-            return f"{value!r}"
-        case list():
-            return "a list"
-        case dict():
-            return "an object"
-    return "a date or time"  # what TOML and YAML have besides

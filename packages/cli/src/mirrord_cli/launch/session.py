@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import select
 import shlex
 import signal
 import socket
@@ -17,12 +18,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.log import lock_log
+from mirrord_cli.session.framed import Reader, frame
+from mirrord_cli.session.instructions import Instruction
 from mirrord_cli.session.settings import Settings
-from mirrord_cli.session.status import Failed, Progress, Ready, StatusReader
+from mirrord_cli.session.status import Failed, Message, Progress, Ready, Unmet
 from mirrord_layer_unix import ABI
 
 LEAST = 64
@@ -76,11 +79,107 @@ def agent_command(environment: Mapping[bytes, bytes]) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "mirrord_agent")
 
 
+class Forked:
+    """A session that loads, and isn't ready yet.
+
+    Args:
+        settings: What it was forked with.
+        link: The program's end of the link.
+        status: The command line's end of the status socket.
+    """
+
+    def __init__(self, settings: Settings, link: int, status: int) -> None:
+        self._settings, self._link = settings, link
+        self._connection = socket.socket(fileno=status)
+        self._reader: Reader[Message] = Reader(Message)
+        self._descriptors = list[int]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+        if self._link >= 0:
+            os.close(self._link)  # so it ends
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is there; it says nothing of itself before it was told something."""
+        return not select.select([self._connection], [], [], 0)[0]
+
+    def tell(self, instruction: Instruction) -> None:
+        """Give it an instruction.
+
+        Raises:
+            MirrordError: It has ended.
+        """
+        try:
+            self._connection.sendall(frame(instruction))
+        except (BrokenPipeError, ConnectionResetError):
+            raise self.failure() from None
+
+    def wait(self, report: Callable[[str], None]) -> Started | Unmet:
+        """Wait until it is ready, or has not met the agent that it was told of.
+
+        Raises:
+            MirrordError: It won't become ready.
+        """
+        while True:
+            try:
+                data, received, _, _ = socket.recv_fds(self._connection, RECEIVE, 1)
+            except ConnectionResetError:  # it ended before it read what it was told
+                data, received = b"", []
+            self._descriptors += received
+            if not data:
+                raise _ended(self._settings)
+            for message in self._reader.feed(data):
+                match message:
+                    case Progress(text):
+                        report(text)
+                    case Failed(category, text, next_step):
+                        raise MirrordError(category, text, next_step)
+                    case Unmet():
+                        return message
+                    case Ready():
+                        return self._started(message)
+
+    def failure(self) -> MirrordError:
+        """Return why a session that isn't alive ended: in its own words, or with the last ones of its log."""
+        try:
+            self.wait(lambda _text: None)
+        except MirrordError as error:
+            return error
+        return _ended(self._settings)
+
+    def _started(self, ready: Ready) -> Started:
+        if len(self._descriptors) != 1:
+            text = "There is no file descriptor left for the session's table."
+            raise MirrordError("you", text, RAISE)
+        link, self._link = self._link, -1
+        return Started(ready, link, _high(self._descriptors[0]))
+
+
 def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
-    """Start a session and wait until it is ready; `report` is told in a few words what it is waiting for.
+    """Start a session with an agent on this machine and wait until it is ready.
+
+    Args:
+        settings: What it is to do.
+        report: Is told in a few words what is being waited for.
 
     Raises:
         MirrordError: It didn't become ready.
+    """
+    with fork_session(settings) as session:
+        started = session.wait(report)
+    assert isinstance(started, Started)  # nothing else was to be met
+    return started
+
+
+def fork_session(settings: Settings) -> Forked:
+    """Start a session and return at once, while it loads.
+
+    Raises:
+        MirrordError: This machine's limits don't allow it.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < LEAST:
@@ -107,12 +206,7 @@ def start_session(settings: Settings, report: Callable[[str], None]) -> Started:
     os.close(its_status)
     with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD: the kernel has taken it
         os.waitpid(child, 0)
-    with socket.socket(fileno=status) as connection:
-        ready, descriptors = _wait_ready(connection, settings, report)
-    if len(descriptors) != 1:
-        text = "There is no file descriptor left for the session's table."
-        raise MirrordError("you", text, RAISE)
-    return Started(ready, ours, _high(descriptors[0]))
+    return Forked(settings, ours, status)
 
 
 def _high(descriptor: int) -> int:
@@ -123,25 +217,6 @@ def _high(descriptor: int) -> int:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
     finally:
         os.close(descriptor)
-
-
-def _wait_ready(
-    connection: socket.socket, settings: Settings, report: Callable[[str], None]
-) -> tuple[Ready, list[int]]:
-    reader, descriptors = StatusReader(), list[int]()
-    while True:
-        data, received, _, _ = socket.recv_fds(connection, RECEIVE, 1)
-        descriptors += received
-        if not data:
-            raise _ended(settings)
-        for message in reader.feed(data):
-            match message:
-                case Progress(text):
-                    report(text)
-                case Failed(category, text, next_step):
-                    raise MirrordError(category, text, next_step)
-                case Ready():
-                    return message, descriptors
 
 
 def _ended(settings: Settings) -> MirrordError:

@@ -24,7 +24,7 @@ class Access(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The user's certificate, with its chain; empty for none."""
     key: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
-    """What each request carries: `Authorization`, `Impersonate-User` and its like."""
+    """What each request carries: `Authorization`, `Impersonate-User` and its like. A character for each byte."""
     proxy: str = ""
     """`http://`, `https://` or `socks5://`, with user and password if it wants them; empty means none."""
 

@@ -18,22 +18,24 @@ class Began(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True
     access: Access
     namespace: str
     """The agent's."""
-    job: str
-    """The name of its Job; empty for an ephemeral container, which ends by itself and can't be removed."""
-
-
-class Meet(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
-    """The agent runs: connect to it. Its namespace and access are those of the last `Began`."""
-
-    pod: str
+    job: str = ""
+    """The name of its Job, which is to be removed; empty for an ephemeral container, which ends by itself."""
+    pod: str = ""
+    """The target's, where an ephemeral container is created; so that it can be told to end. Empty for a Job."""
     port: int
     """On the loopback of the pod's network."""
     token: bytes
-    patience: float
-    """Seconds within which it has to listen."""
 
     def __repr__(self) -> str:
-        return f"Meet(pod={self.pod!r}, port={self.port})"  # the token belongs into no log
+        return f"Began(namespace={self.namespace!r}, job={self.job!r}, pod={self.pod!r})"  # the token is for no log
+
+
+class Meet(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
+    """The agent of the last `Began` runs: connect to it."""
+
+    pod: str
+    patience: float
+    """Seconds within which it has to listen."""
 
 
 Instruction = Began | Meet

@@ -137,14 +137,27 @@ class LocalTarget:
     start_time: int
     """In clock ticks since boot: field 22 of /proc/PID/stat."""
 
+    @property
+    def name(self) -> str:
+        """As the user names it."""
+        return f"process/{self.pid}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodTarget:
+    """A pod of a cluster; instructions.py has how its agent is reached."""
+
+    name: str
+    """As the user named it: `deployment/shop`, `targetless`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All that a session needs to know."""
 
-    target: LocalTarget
+    target: LocalTarget | PodTarget
     agent_command: tuple[str, ...]
-    """What starts an agent; the session appends the agent's own options."""
+    """What starts an agent on this machine; the session appends the agent's own options."""
     files: FileRules
     environment: EnvironmentRules
     network: NetworkRules = NetworkRules()

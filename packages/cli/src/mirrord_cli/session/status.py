@@ -1,18 +1,14 @@
 """What a session says to the command line until it is ready, and how that becomes bytes. No I/O.
 
-Used on both sides: server.py writes, launch/session.py reads. One process was forked from the other, so both are of
-the same version; all the same nothing read here is trusted to be whole. The table's descriptor travels beside `Ready`.
+Used on both sides: life/ writes, launch/session.py reads. What goes the other way is in instructions.py. The table's
+descriptor travels beside `Ready`.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
-HEADER_SIZE: Final = 4
-MOST: Final = 1 << 26
-"""Bytes of a message: an environment has at most a few megabytes."""
+from mirrord_cli.session.framed import frame
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -30,6 +26,16 @@ class Failed(msgspec.Struct, frozen=True, tag=True, array_like=True):
     next_step: str
 
 
+class Unmet(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The agent that was to be met can't be; the next instruction says what is tried instead."""
+
+    category: str
+    text: str
+    next_step: str
+    unreached: bool = False
+    """Whether the way to it failed, and not the agent itself: another agent would have the same way."""
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
     """Programs may start; the last message. The shared table's descriptor comes with it."""
 
@@ -45,58 +51,20 @@ class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True
     """The parts of the network that the target can't give, as `NetworkRules.without` takes them."""
 
 
-Message = Progress | Failed | Ready
-
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(Message)
-
-
-class StatusBroken(ValueError):
-    """The bytes aren't a session's."""
+Message = Progress | Failed | Unmet | Ready
 
 
 def encode(message: Message) -> bytes:
-    """Return a message's bytes: its length, then itself. Bytes that are no text, as paths may have, are spelled out."""
+    """Return a message's bytes. Texts that are none, as names of paths may be, are spelled out."""
     match message:
         case Progress(text):
             message = Progress(_plain(text))
-        case Failed(category, text, next_step):
-            message = Failed(category, _plain(text), _plain(next_step))
+        case Failed(text=text, next_step=step) | Unmet(text=text, next_step=step):
+            message = msgspec.structs.replace(message, text=_plain(text), next_step=_plain(step))
         case Ready(warnings=warnings):
             message = msgspec.structs.replace(message, warnings=tuple(map(_plain, warnings)))
-    body = _encoder.encode(message)
-    if len(body) > MOST:
-        raise StatusBroken(f"{type(message).__name__}: {len(body)} bytes are too many")
-    return len(body).to_bytes(HEADER_SIZE, "little") + body
+    return frame(message)
 
 
 def _plain(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
-
-
-class StatusReader:
-    """Makes messages of bytes, however they are cut."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[Message]:
-        """Take what came from the session; return the messages that are whole now.
-
-        Raises:
-            StatusBroken: That isn't what a session says.
-        """
-        self._buffer += data
-        messages: list[Message] = []
-        while len(self._buffer) >= HEADER_SIZE:
-            end = HEADER_SIZE + int.from_bytes(self._buffer[:HEADER_SIZE], "little")
-            if end > HEADER_SIZE + MOST:
-                raise StatusBroken(f"a message of {end - HEADER_SIZE} bytes")
-            if len(self._buffer) < end:
-                break
-            try:
-                messages.append(_decoder.decode(memoryview(self._buffer)[HEADER_SIZE:end]))
-            except msgspec.DecodeError as error:
-                raise StatusBroken(str(error)) from None
-            del self._buffer[:end]
-        return messages

@@ -27,7 +27,7 @@ class Screen:
         terminal = sys.stderr is not None and sys.stderr.isatty()
         self._colour = terminal and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
         self._waiting = ""
-        self._patience_ends = 0.0
+        self._began = 0.0
 
     def summary(self, summary: Summary) -> None:
         if not self._quiet:
@@ -50,7 +50,7 @@ class Screen:
             yield
             return
         before = signal.signal(signal.SIGALRM, self._patience_ended)
-        self._waiting, self._patience_ends = text, time.monotonic() + PATIENCE
+        self._waiting, self._began = text, time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
         try:
             yield
@@ -63,11 +63,14 @@ class Screen:
         """Say what is being waited for now."""
         if self._waiting:
             self._waiting = text
-            if time.monotonic() >= self._patience_ends:
-                self._write([progress_line(text, colour=self._colour)])
+            if time.monotonic() - self._began >= PATIENCE:
+                self._show_waiting()
 
     def _patience_ended(self, _number: int, _frame: FrameType | None) -> None:
-        self._write([progress_line(self._waiting, colour=self._colour)])
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        self._write([progress_line(self._waiting, time.monotonic() - self._began, colour=self._colour)])
 
     def _write(self, lines: Iterable[str]) -> None:
         # Straight to the descriptor: a signal handler may come in the middle of a buffered write.

@@ -21,6 +21,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """What a person wants to know when the program starts."""
 
     target: str
+    agent: str | None = None
+    """What it is, where it had to be created."""
     variables: int | None
     """How many came from the target; None if none were asked for."""
     mode: str
@@ -37,7 +39,10 @@ def summary_lines(summary: Summary, *, colour: bool) -> list[str]:
     else:
         count = "1 variable" if summary.variables == 1 else f"{summary.variables} variables"
         environment = f"{count} from the target"
-    rows = {"target": summary.target, "environment": environment}
+    rows = {"target": summary.target}
+    if summary.agent:
+        rows["agent"] = summary.agent
+    rows["environment"] = environment
     if summary.skipped is None:
         rows["files"] = FILES[summary.mode].format(target="the target")
         rows |= network_rows(summary.network)
@@ -63,9 +68,9 @@ def warning_line(text: str, *, colour: bool) -> str:
     return _in(YELLOW, FIRST, colour=colour) + _printable(text)
 
 
-def progress_line(text: str, *, colour: bool) -> str:
-    """Lay out what is being waited for."""
-    return _in(DIM, f"  {_printable(text)} ...", colour=colour)
+def progress_line(text: str, seconds: float, *, colour: bool) -> str:
+    """Lay out what is being waited for, and since when the whole is."""
+    return _in(DIM, f"  {seconds:4.1f} s  {_printable(text)} ...", colour=colour)
 
 
 def _in(code: str, text: str, *, colour: bool) -> str:

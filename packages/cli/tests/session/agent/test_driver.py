@@ -13,6 +13,7 @@ import pytest
 
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.session import start_session
+from mirrord_cli.launch.target import find_target
 from mirrord_cli.session.settings import EnvironmentRules
 from session_run import failure, session, settings_for, target
 
@@ -44,7 +45,7 @@ def test_an_agent_that_refuses(tmp_path: Path) -> None:
     """Its words reach the person: here, that the target isn't the process that was meant."""
     with target() as pid:
         settings = settings_for(pid, tmp_path)
-        settings = replace(settings, target=replace(settings.target, start_time=1))
+        settings = replace(settings, target=replace(find_target(pid), start_time=1))
         with pytest.raises(MirrordError) as caught:
             start_session(settings, lambda text: None)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mirrord_cli.launch.target import find_target
 from mirrord_cli.session.failed import SessionFailed
 from mirrord_cli.session.starting.driver import StartedAgent, agent_environment, start_agent
 from session_run import settings_for, target
@@ -23,7 +24,8 @@ os.read(fd, 1)
 def test_what_it_is_given(tmp_path: Path) -> None:
     with target() as pid:
         settings = settings_for(pid, tmp_path, agent_command=(sys.executable, "-c", PROGRAM))
-        agent = start_agent(settings)
+        local = find_target(pid)
+        agent = start_agent(settings, local)
         assert isinstance(agent, StartedAgent)
         arguments, descriptors = json.loads(agent.connection.recv(1 << 16))
         agent.connection.close()
@@ -34,7 +36,7 @@ def test_what_it_is_given(tmp_path: Path) -> None:
     assert len(descriptors) == 5  # the fifth is that of the listing itself
     assert given == {
         "--target-pid": str(pid),
-        "--target-start": str(settings.target.start_time),
+        "--target-start": str(local.start_time),
         "--token-digest": hashlib.sha256(agent.token).hexdigest(),
     }
     assert agent.token.hex() not in repr(agent)
@@ -42,7 +44,7 @@ def test_what_it_is_given(tmp_path: Path) -> None:
 
 def test_it_cannot_be_started(tmp_path: Path) -> None:
     with target() as pid:
-        failed = start_agent(settings_for(pid, tmp_path, agent_command=("/no/such/agent",)))
+        failed = start_agent(settings_for(pid, tmp_path, agent_command=("/no/such/agent",)), find_target(pid))
 
     assert isinstance(failed, SessionFailed)
     assert (failed.category, "/no/such/agent" in failed.text) == ("us", True)

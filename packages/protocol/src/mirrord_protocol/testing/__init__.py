@@ -1,13 +1,13 @@
-"""The test kit, for users of this package too: scripts for machines, ends joined in memory, a relay that adds delay.
+"""The test kit, for users of this package too: scripts for machines, ends joined in memory, relays that add delay.
 
 - `Playbook`: events and the actions expected of them, with a diff of the two scripts on failure
 - `EndScript`, with `Hear`, `Do`, `At`, `Said`, `SaidData`: makes an end of a connection fit for a playbook
 - `Wire`: two ends joined without I/O, if wanted byte by byte
 - `open_paired`: a client and a service joined in memory
-- `python -m mirrord_protocol.testing relay`: see `--help`
+- `python -m mirrord_protocol.testing relay`, `relay-to`: see `--help`
 """
 
-from mirrord_protocol.testing.driver import open_paired, relay
+from mirrord_protocol.testing.driver import open_paired, relay, relay_connections
 from mirrord_protocol.testing.ends import At, Do, EndScript, Hear, HearData, Said, SaidData, Wire
 from mirrord_protocol.testing.playbook import Learnt, Playbook
 
@@ -24,4 +24,5 @@ __all__ = [
     "Wire",
     "open_paired",
     "relay",
+    "relay_connections",
 ]

@@ -1,4 +1,4 @@
-"""Clients and services joined in memory, and the relay that adds delay between two processes.
+"""Clients and services joined in memory, and the relays that add delay: between two processes, or before an address.
 
 Machines without I/O are in ends.py, the command line in __main__.py.
 """
@@ -66,6 +66,35 @@ def relay(connected: socket.socket, command: Sequence[str], delay: float) -> int
         connected.close()
         code = process.wait()
     return 128 - code if code < 0 else code
+
+
+def relay_connections(listener: socket.socket, address: tuple[str, int], delay: float) -> None:
+    """Carry the bytes of each TCP connection to `listener` to and from `address`; returns when it is shut down.
+
+    Each way takes `delay` seconds more, at any throughput. What a client says first waits for a round trip, as it
+    would for TCP's handshake, which is done before it gets here.
+    """
+    while True:
+        try:
+            accepted, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=_carry, args=(accepted, address, delay), daemon=True).start()
+
+
+def _carry(accepted: socket.socket, address: tuple[str, int], delay: float) -> None:
+    with accepted:
+        time.sleep(2 * delay)
+        try:
+            connected = socket.create_connection(address)
+        except OSError:
+            return  # its client is told by the close
+        with connected:
+            for sock in accepted, connected:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            directions = [_Direction(accepted, connected, delay), _Direction(connected, accepted, delay)]
+            for direction in directions:
+                direction.join()
 
 
 class _Direction:

@@ -17,19 +17,19 @@ from mirrord_agent.incoming.machine import is_mapped, plain, redirected
 from mirrord_agent.log import Log
 from mirrord_agent.sockets.driver import Sockets, from_system
 from mirrord_protocol.network_values import Address
+from mirrord_protocol.relay import reset_on_close
 
 BACKLOG = 4096
 SO_ORIGINAL_DST = 80  # IP6T_SO_ORIGINAL_DST too
 _IPV4 = struct.Struct("!2xH4s8x")  # sockaddr_in
 _IPV6 = struct.Struct("!2xH4x16s4x")  # sockaddr_in6, but for its scope, which is in the machine's own order
 _SCOPE = struct.Struct("=I")
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed is reset
 WAIT = 0.1
 """Seconds until the next try where the process or the machine has no descriptors left."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Arrived = tuple[socket.socket, Address, Address]
-"""A connection, its client's address, and where it was going."""
+"""A connection, its client's address, and where it was going. Closed, or with this process, it is reset."""
 
 
 class RedirectListener:
@@ -89,14 +89,8 @@ class RedirectListener:
         if original is not None and redirected(original, self._port):
             return connection, plain(client), original
         self._log("info", "a connection that wasn't redirected was dropped", port=self._port)
-        reset(connection)
+        connection.close()
         return ()
-
-
-def reset(connection: socket.socket) -> None:
-    """Close a connection so that the other side is told of a reset."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    connection.close()
 
 
 def original_destination(connection: socket.socket, client: Address) -> Address | None:
@@ -133,6 +127,7 @@ def _bind() -> socket.socket:
     try:
         if listener.family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        reset_on_close(listener)
         listener.bind(("", 0))
     except BaseException:
         listener.close()

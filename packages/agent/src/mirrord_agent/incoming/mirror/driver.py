@@ -16,16 +16,14 @@ from collections.abc import Callable
 
 import trio
 
-from mirrord_agent.incoming.listener.driver import RESET
 from mirrord_agent.incoming.mirror.machine import Copy
 from mirrord_agent.sockets.driver import Sockets, family_of, to_system
 from mirrord_protocol.network_values import Address
-from mirrord_protocol.relay import wait_delivered
+from mirrord_protocol.relay import deliver_on_close, reset_on_close, wait_delivered
 
 CHUNK = 1 << 16
 IN_A_ROW = 16
 """Chunks of a connection that never waits, until others get their turn."""
-_GENTLY = struct.pack("ii", 0, 0)  # SO_LINGER: what was sent still arrives
 LOOK = 1.0
 """Seconds after which a side that nothing is read from is looked at: it may have been reset. What it said before that and
 nobody takes is given up."""
@@ -36,10 +34,11 @@ Feed = Callable[[Copy], object]
 
 
 async def connect_onward(to: Address) -> socket.socket:
-    """Connect to where a client wanted to go, past our own rules. Raises OSError."""
+    """Connect to where a client wanted to go, past our own rules; closed, it is reset. Raises OSError."""
     family = family_of(to)
     onward = Sockets(marked=True).open(family, socket.SOCK_STREAM)
     try:
+        reset_on_close(onward)
         # Not Trio's: it looks addresses up as if they were names, with modules that we may have no right to load by now.
         code = onward.connect_ex(to_system(to, family))
         if code == errno.EINPROGRESS:
@@ -78,7 +77,7 @@ class _Pump:
     async def run(self, leaving: trio.Event) -> None:
         both = (self._client, self._target)
         for each in both:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            reset_on_close(each)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             async with trio.open_nursery() as self._nursery:
@@ -89,7 +88,7 @@ class _Pump:
                 self._nursery.cancel_scope.cancel()
             if self._whole:
                 for each in both:
-                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GENTLY)
+                    deliver_on_close(each)
                 if all(event.is_set() for event in self._ended.values()):
                     self._target.close()
                     await wait_delivered(self._client)

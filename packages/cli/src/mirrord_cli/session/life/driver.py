@@ -5,14 +5,12 @@ What it does meanwhile is ../performer/'s. docs/session.md tells of its lifetime
 
 from __future__ import annotations
 
-import array
 import os
 import resource
 import secrets
 import signal
 import socket
-from contextlib import ExitStack, suppress
-from typing import Self
+from contextlib import ExitStack
 
 import trio
 
@@ -24,7 +22,8 @@ from mirrord_cli.session.network.lacking import lacking
 from mirrord_cli.session.performer.driver import Performer
 from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.starting.driver import StartedAgent
-from mirrord_cli.session.status import Failed, Message, Progress, Ready, encode
+from mirrord_cli.session.status import Failed, Progress, Ready
+from mirrord_cli.session.telling.driver import Teller
 from mirrord_protocol.client import Client
 
 BACKLOG = 4096
@@ -32,18 +31,18 @@ MOST_DESCRIPTORS = 1 << 16
 """More than these aren't used, however many are allowed."""
 
 
-def live(settings: Settings, link: int, status: int, agent: StartedAgent | SessionFailed) -> None:
-    """Live until the last program has ended; as `run` of ../server.py, with an agent that was started."""
+def live(settings: Settings, link: int, status: int, agent: StartedAgent | SessionFailed | None) -> None:
+    """Live until the last program has ended; as `run` of ../server.py, with an agent that was started on this machine, if one was."""
     trio.run(_run, settings, link, status, agent)
 
 
-async def _run(settings: Settings, link: int, status: int, agent: StartedAgent | SessionFailed) -> None:
+async def _run(settings: Settings, link: int, status: int, agent: StartedAgent | SessionFailed | None) -> None:
     failed: SessionFailed | None = None
     with ExitStack() as stack:
         log = Log(settings.log_path)
         stack.callback(log.close)
         inherited = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, link))
-        teller = stack.enter_context(_Teller(status))
+        teller = stack.enter_context(Teller(status))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_end_on_signal, nursery.cancel_scope)
             nursery.start_soon(_end_with_command_line, os.dup(link), teller.starting, nursery.cancel_scope)
@@ -58,7 +57,7 @@ async def _run(settings: Settings, link: int, status: int, agent: StartedAgent |
 
 
 async def _live(
-    settings: Settings, agent: StartedAgent | SessionFailed, inherited: socket.socket, teller: _Teller, log: Log
+    settings: Settings, agent: StartedAgent | SessionFailed | None, inherited: socket.socket, teller: Teller, log: Log
 ) -> None:
     """Live from the agent's start to the last program's end."""
     if isinstance(agent, SessionFailed):
@@ -69,19 +68,28 @@ async def _live(
         stack.callback(session.close)
         session.prepare()
         listener = stack.enter_context(_listen())
-        await teller.tell(Progress("waiting for the agent"))
-        async with meet_agent(agent, settings) as client:
-            name: bytes = listener.getsockname()[1:]
-            await session.serve(client, inherited, listener, lambda: _tell_ready(teller, session, client, name))
+        name: bytes = listener.getsockname()[1:]
+
+        async def serve(client: Client) -> None:
+            await session.serve(client, inherited, listener, lambda: _tell_ready(teller, client, session, name))
             log("info", "session ended", round_trips=client.round_trips, questions=session.questions)
 
+        if agent is None:
+            from mirrord_cli.session.clustered.driver import serve_in_cluster  # what it needs is loaded for it alone
 
-async def _tell_ready(teller: _Teller, session: Performer, client: Client, name: bytes) -> None:
+            await serve_in_cluster(settings, teller, log, serve)
+        else:
+            await teller.tell(Progress("waiting for the agent"))
+            async with meet_agent(agent, settings) as client:
+                await serve(client)
+
+
+async def _tell_ready(teller: Teller, client: Client, session: Performer, name: bytes) -> None:
     welcome = client.welcome
     ready = Ready(
         environment=welcome.environment,
         target_name=welcome.target.name,
-        target_pid=session.settings.target.pid,
+        target_pid=welcome.target.pid,
         socket_name=name,
         warnings=session.warnings,
         lacking=lacking(welcome),
@@ -96,37 +104,6 @@ async def _tell_ready(teller: _Teller, session: Performer, client: Client, name:
 
 
 # ---------------------------------------------------------------------------------------------- surroundings
-
-
-class _Teller:
-    """Tells the command line how it goes. One that is gone doesn't matter: the link's end tells that."""
-
-    def __init__(self, status: int) -> None:
-        self._socket: trio.socket.SocketType | None = trio.socket.from_stdlib_socket(socket.socket(fileno=status))
-        self.starting = trio.CancelScope()
-        """What is done only until the session is ready."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Say no more."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    async def tell(self, message: Message, descriptor: int | None = None) -> None:
-        """Say something, with a descriptor."""
-        assert self._socket is not None
-        rest = memoryview(encode(message))
-        rights = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
-        with suppress(BrokenPipeError, ConnectionResetError):
-            while rest:
-                rest = rest[await self._socket.sendmsg([rest], rights) :]
-                rights = []
 
 
 def _raise_limit() -> int:

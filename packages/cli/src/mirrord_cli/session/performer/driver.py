@@ -208,7 +208,7 @@ class Performer:
     async def _log_start(self) -> None:
         await trio.sleep(TICK)  # the program's first questions come first
         await trio.to_thread.run_sync(self._log.load)
-        self._log("info", "session started", target=self.settings.target.pid)
+        self._log("info", "session started", target=self.settings.target.name)
 
     async def _tick(self) -> None:
         while True:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mirrord_cli.session.failed import SessionFailed
-from mirrord_cli.session.settings import Settings
+from mirrord_cli.session.settings import LocalTarget, Settings
 
 BUFFER = 1 << 20
 
@@ -38,12 +38,11 @@ def agent_environment(environment: Mapping[str, str], own_file: str) -> dict[str
     return {name: value for name, value in environment.items() if name != "PYTHONPATH"}
 
 
-def start_agent(settings: Settings) -> StartedAgent | SessionFailed:
+def start_agent(settings: Settings, target: LocalTarget) -> StartedAgent | SessionFailed:
     """Start an agent for the target; its standard error is ours, which is the log."""
     token = secrets.token_bytes(32)
     ours, theirs = socket.socketpair()
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)  # or as much as the system allows
-    target = settings.target
     command = [
         *settings.agent_command,
         "--target-pid", str(target.pid),

@@ -6,8 +6,11 @@ import errno
 import os
 import resource
 import select
+import signal
 import socket
+import sys
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import trio
@@ -153,6 +156,34 @@ def test_one_that_is_gone() -> None:
         kernel.close()
 
     trio.run(run)
+
+
+def kill_when_connected(_: object, event: str, function: Any) -> None:
+    """For `sys.setprofile`."""
+    if event == "c_return" and function.__name__ == "connect_ex":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_one_whose_session_is_killed_when_it_is_connected(ipv6: bool) -> None:
+    """The session had no time to do anything more: the connection is reset all the same, not ended."""
+    spare = Spare()
+    gate = Gate(socket.AF_INET6 if ipv6 else socket.AF_INET, spare)
+    knocking = Knocking(gate, ipv6)
+    name = own(knocking.end)
+    child = os.fork()
+    if not child:
+        try:
+            sys.setprofile(kill_when_connected)
+            trio.run(gate.let_in, name)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    with pytest.raises(ConnectionResetError):
+        knocking.end.recv(1)
+    knocking.close()
+    gate.close()
+    spare.close()
 
 
 def test_many_at_once_before_one_gate() -> None:

@@ -6,7 +6,6 @@ Which listener that is, and what the program is told of the connection, is decid
 from __future__ import annotations
 
 import socket
-import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
@@ -23,7 +22,7 @@ from mirrord_protocol.client import Client, ConnectionLost, RemoteError, Subscri
 from mirrord_protocol.connections import Connection
 from mirrord_protocol.failure import failure_of
 from mirrord_protocol.network_values import Address, SubscribeMode
-from mirrord_protocol.relay import relay
+from mirrord_protocol.relay import relay, reset_on_close
 from mirrord_protocol.values import Failure, FailureKind
 
 LOOK: Final = 0.25
@@ -35,7 +34,6 @@ PATIENCE: Final = 60.0
 MOST_OVER: Final = 4096
 """Connections that are over, and whose program's socket may not be closed."""
 REFUSED: Final = Failure(FailureKind.SYSTEM, "ECONNREFUSED")
-RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 FULL: Final = Failure(FailureKind.LIMIT, None, "the session has too many connections")
 Tell = Callable[..., None]
 
@@ -166,7 +164,7 @@ class Arrivals:
             connection.reset(failure_of(error))
             return
         try:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)  # also if this process is killed
+            reset_on_close(end)
             await end.bind(("::1" if ipv6 else "127.0.0.1", 0))
             if truth is not None:
                 met = Met(place.to.port, end.getsockname()[1], ipv6)

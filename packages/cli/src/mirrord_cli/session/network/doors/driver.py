@@ -15,10 +15,10 @@ import trio
 
 from mirrord_cli.session.network.kernel.driver import Kernel
 from mirrord_protocol.network_values import Address
+from mirrord_protocol.relay import reset_on_close
 
 BACKLOG: Final = 8
 """Strangers may come first."""
-RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _PEER = struct.Struct("iII")
 _GONE = frozenset({errno.ECONNABORTED, errno.EAGAIN, errno.EINTR})
 
@@ -33,8 +33,7 @@ class Door:
             if family == socket.AF_UNIX:
                 self._socket.bind(b"\0mirrord-stream-" + secrets.token_hex(16).encode())
             else:
-                # For the sockets that it accepts: half of a stream, if this process is killed, mustn't look like all.
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                reset_on_close(self._socket)
                 self._socket.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
             self._socket.listen(BACKLOG)
         except OSError:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -24,6 +23,7 @@ import trio
 
 from mirrord_cli.session.network.kernel.driver import CLOSE_WAIT, ESTABLISHED, SYN_SENT, Kernel
 from mirrord_protocol.network_values import Address
+from mirrord_protocol.relay import reset_on_close
 
 USES: Final = 256
 """Connects for each gate."""
@@ -34,8 +34,6 @@ IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 FARTHEST: Final = 255
 """No segment with less is heard; programs' have 64, unless they ask for another number."""
 _ON = 1
-RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-"""SO_LINGER: half of a stream mustn't look like all of it, also if this process is killed."""
 CONNECTED: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
 """States of a socket whose other end has accepted the connection; the program may have ended its direction by now."""
 
@@ -104,7 +102,6 @@ class Gate:
         end = self._knock_back(own)
         if end is None:
             return None
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         try:
             if _state(end) not in CONNECTED:
                 with trio.move_on_after(PATIENCE):
@@ -135,6 +132,7 @@ class Gate:
             if deaf:
                 _make_deaf(end)
             end.bind(self._name)
+            reset_on_close(end)
             code = end.connect_ex((socket.inet_ntop(self._family, own.host), own.port))
         except OSError:
             end.close()

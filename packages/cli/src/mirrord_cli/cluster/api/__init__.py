@@ -1,0 +1,1 @@
+"""Questions to the API server, and what comes of them."""

@@ -1,0 +1,1 @@
+"""What a session removes of what was created for it."""

@@ -1,0 +1,255 @@
+"""A session that is told what to meet: real agents behind a port-forward of the test's own, and Jobs that are removed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from forward_server import Nobody, Port, forward_server
+from mirrord_cli.session.access import Access
+from mirrord_cli.session.clustered import driver
+from mirrord_cli.session.clustered.driver import serve_in_cluster
+from mirrord_cli.session.framed import Reader, frame
+from mirrord_cli.session.instructions import Began, Instruction, Meet
+from mirrord_cli.session.log import Log
+from mirrord_cli.session.settings import EnvironmentRules, FileRules, PodTarget, Settings
+from mirrord_cli.session.status import Message, Progress, Unmet
+from mirrord_cli.session.telling.driver import Teller
+from mirrord_protocol.client import Client
+from scripted_server import ApiServer, api_server
+
+TOKEN = bytes(range(32))
+JOB = "/apis/batch/v1/namespaces/shop/jobs/mirrord-agent-1"
+SETTINGS = Settings(
+    target=PodTarget(name="pod/shop"),
+    agent_command=(),
+    files=FileRules(home=b"/h", working_directory=b"/w", temporary=b"/tmp", executable=b"/bin/true"),
+    environment=EnvironmentRules(),
+    library=b"/layer.so",
+    user_id=0,
+)
+
+
+@contextmanager
+def agent() -> Iterator[int]:
+    """An agent that is its own target, on a port of the loopback, until its session has ended."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    digest = hashlib.sha256(TOKEN).hexdigest()
+    command = [sys.executable, "-P", "-m", "mirrord_agent", "--listen", str(port), "--target-self"]
+    process = subprocess.Popen([*command, "--token-digest", digest], stdout=subprocess.PIPE, env={"SHOP": "Pears"})
+    with process:
+        try:
+            assert process.stdout and b"ready" in process.stdout.readline()
+            yield port
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def onward(port: int) -> Callable[[Port], None]:
+    """What a pod's port does: pass all on to a port here."""
+
+    def carry(end: Port) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+
+            def back() -> None:
+                while data := sock.recv(1 << 16):
+                    end.send(data)
+                end.socket.close()
+
+            thread = threading.Thread(target=back)
+            thread.start()
+            while data := end.receive():
+                sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            thread.join()
+
+    return carry
+
+
+@dataclass
+class Line:
+    """The command line's end of the status socket."""
+
+    socket: socket.socket
+
+    def tell(self, *instructions: Instruction) -> None:
+        for instruction in instructions:
+            self.socket.sendall(frame(instruction))
+
+    def hear(self) -> list[Message]:
+        """What it has said by now."""
+        self.socket.setblocking(False)
+        try:
+            return Reader[Message](Message).feed(self.socket.recv(1 << 16))
+        except BlockingIOError:
+            return []
+
+
+def run(tmp_path: Path, instructions: list[Instruction], *, settings: Settings = SETTINGS, hang_up: bool = True) -> Met:
+    """Let a session hear these and then that the command line is gone; what came of it."""
+    met = Met()
+
+    async def serve(client: Client) -> None:
+        met.variables.append(dict(client.welcome.environment))
+
+    async def inside() -> None:
+        ours, its = socket.socketpair()
+        line = Line(ours)
+        line.tell(*instructions)
+        if hang_up:
+            ours.shutdown(socket.SHUT_WR)
+        log = Log(str(tmp_path / "log").encode())
+        with ours, Teller(its.detach()) as teller, trio.fail_after(60):
+            await serve_in_cluster(settings, teller, log, serve)
+            met.said = line.hear()
+        log.close()
+
+    trio.run(inside)
+    return met
+
+
+@dataclass
+class Met:
+    """What came of a session."""
+
+    variables: list[dict[bytes, bytes]] = field(default_factory=list)
+    said: list[Message] = field(default_factory=list)
+
+
+def began(server: str, port: int, *, job: str = "mirrord-agent-1", pod: str = "") -> Began:
+    return Began(access=Access(server=server), namespace="shop", job=job, pod=pod, port=port, token=TOKEN)
+
+
+@pytest.fixture
+def cluster() -> Iterator[ApiServer]:
+    with api_server() as server:
+        server.answer("DELETE", JOB, (200, {}))
+        yield server
+
+
+def deletions(server: ApiServer) -> list[str]:
+    return [asked.path for asked in server.asked if asked.method == "DELETE"]
+
+
+MEET = Meet(pod="mirrord-agent-1-x", patience=10)
+
+
+def test_it_is_met_and_dismissed(tmp_path: Path) -> None:
+    with agent() as port, forward_server({port: onward(port)}) as server:
+        met = run(tmp_path, [began(server.url, port, job="", pod="shop"), MEET])
+
+    assert met.variables == [{b"SHOP": b"Pears"}]
+    assert met.said == [Progress("connecting to the agent")]
+    assert [request.path.partition("?")[0] for request in server.asked] == [
+        "/api/v1/namespaces/shop/pods/mirrord-agent-1-x/portforward"
+    ]
+
+
+def test_it_listens_a_moment_later(tmp_path: Path) -> None:
+    tried: list[int] = []
+    with agent() as port:
+
+        def late(end: Port) -> None:
+            tried.append(1)
+            if len(tried) < 3:
+                raise Nobody
+            onward(port)(end)
+
+        with forward_server({port: late}) as server:
+            assert run(tmp_path, [began(server.url, port, job="", pod="shop"), MEET]).variables
+    assert len(tried) == 3
+
+
+def test_another_agent_is_met_after_one_that_failed(tmp_path: Path) -> None:
+    with agent() as port, forward_server({port: onward(port), 7: lambda end: end.send(b"no agent's words")}) as server:
+        first = began(server.url, 7, job="", pod="shop")
+        met = run(tmp_path, [first, MEET, began(server.url, port, job="", pod="shop"), MEET])
+
+    assert len(met.variables) == 1
+    [_, unmet, _] = met.said
+    assert isinstance(unmet, Unmet)
+    assert (unmet.category, "failed before it answered" in unmet.text) == ("us", True)
+
+
+def test_a_wrong_token_is_said(tmp_path: Path) -> None:
+    with agent() as port, forward_server({port: onward(port)}) as server:
+        wrong = replace_token(began(server.url, port, job="", pod=""), b"x" * 32)
+        met = run(tmp_path, [wrong, MEET, began(server.url, port, job="", pod=""), MEET])
+
+    assert isinstance(met.said[1], Unmet)
+    assert "token" in met.said[1].text
+    assert len(met.variables) == 1
+
+
+def replace_token(began: Began, token: bytes) -> Began:
+    return Began(
+        access=began.access, namespace=began.namespace, job=began.job, pod=began.pod, port=began.port, token=token
+    )
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with forward_server({}) as server:
+        met = run(tmp_path, [began(server.url, 9, job="", pod=""), Meet(pod="a", patience=0.05)])
+
+    assert isinstance(met.said[1], Unmet)
+    assert "doesn't listen on its port 9" in met.said[1].text
+
+
+def test_the_command_line_goes_and_its_job_with_it(tmp_path: Path, cluster: ApiServer) -> None:
+    assert run(tmp_path, [began(cluster.url, 9)]).said == []
+
+    assert deletions(cluster) == [JOB]
+
+
+def test_a_job_that_comes_after_the_command_line_went(
+    tmp_path: Path, cluster: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its creation was on the way: it is looked for twice."""
+    monkeypatch.setattr(driver, "AGAIN", 0)
+    answers = [404, 200]
+    cluster.answer("DELETE", JOB, lambda _: (answers.pop(0), {"message": "not found"}))
+
+    run(tmp_path, [began(cluster.url, 9)])
+
+    assert deletions(cluster) == [JOB, JOB]
+
+
+def test_an_ephemeral_agent_that_nobody_met_is_told_to_end(tmp_path: Path) -> None:
+    with agent() as port, forward_server({port: onward(port)}) as server:
+        run(tmp_path, [began(server.url, port, job="", pod="shop")])
+        assert [request.path.split("/")[6] for request in server.asked] == ["shop"]
+
+
+def test_nothing_was_begun(tmp_path: Path) -> None:
+    assert run(tmp_path, []).said == []
+
+
+def test_what_cannot_be_removed_is_logged(tmp_path: Path, cluster: ApiServer) -> None:
+    cluster.refuse("DELETE", JOB, 403, "you may not")
+
+    run(tmp_path, [began(cluster.url, 9)])
+
+    [line] = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert (line["event"], "you may not" in line["reason"]) == ("agent not removed", True)
+
+
+def test_too_many_names_of_variables(tmp_path: Path, cluster: ApiServer) -> None:
+    settings = replace(SETTINGS, environment=EnvironmentRules(include=(b"A" * 100_000,)))
+
+    met = run(tmp_path, [began(cluster.url, 9), MEET], settings=settings)
+
+    assert isinstance(met.said[1], Unmet)
+    assert met.said[1].category == "configuration"
