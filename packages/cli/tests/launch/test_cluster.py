@@ -200,10 +200,25 @@ def test_an_agent_that_ended_before_it_was_reached(
     server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended)))
     unmet = Unmet("cluster", "No port-forward to pod x: its sandbox is gone.", "Start anew.", unreached=True)
 
-    with pytest.raises(MirrordError, match="It said: The target can't be looked into"):
+    with pytest.raises(
+        MirrordError, match=r"a Job on the target's node: The agent ended .* The target can't be looked"
+    ):
         start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
 
     assert asked(server, "PATCH", "POST")[-1].method == "PATCH", "the ladder went on"
+
+
+def test_an_agent_of_another_version(start: Callable[..., InCluster], server: ApiServer) -> None:
+    """It ran for a moment, and what is to be done isn't about the way to it."""
+    ended = {"terminated": {"exitCode": 2, "reason": "Error", "message": "error: unrecognized arguments: --listen"}}
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended, phase="Failed")))
+    unmet = Unmet("cluster", "You can't connect to pod x: pod not found.", "Is a VPN off?", unreached=True)
+
+    with pytest.raises(MirrordError, match="unrecognized arguments") as caught:
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None)
+
+    assert "image of the same version" in caught.value.next_step
+    assert len(asked(server, "DELETE")) == 1
 
 
 @pytest.mark.parametrize("when", [Began, Meet])

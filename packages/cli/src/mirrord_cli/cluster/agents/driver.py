@@ -149,6 +149,16 @@ def last_words_of(api: Api, agent: RunningAgent) -> str | None:
         return ""
 
 
+def ending_of(api: Api, agent: RunningAgent, rung: Rung, config: Config) -> RungRefused | MirrordError | None:
+    """Return what is to be raised for an agent that ended by itself; None if it runs, or can't be seen."""
+    try:
+        pod = api.get(f"{_pods(agent.namespace)}/{agent.pod}")
+    except (MirrordError, Refused):
+        return None
+    state = Watching(_watched(agent, config)).see_pod("MODIFIED", pod)
+    return _failed(state, rung) if isinstance(state, Failed) else None
+
+
 # ---------------------------------------------------------------------------------------------- creating
 
 
@@ -220,6 +230,18 @@ def _pods(namespace: str) -> str:
 # ---------------------------------------------------------------------------------------------- waiting
 
 
+def _watched(agent: RunningAgent, config: Config, found: FoundTarget | None = None) -> Watched:
+    return Watched(
+        job=agent.job,
+        pod="" if agent.job else agent.pod,
+        container=agent.container,
+        image=config.agent.image or default_image(),
+        namespace=agent.namespace,
+        node=found.node if found else "",
+        uid=found.uid if found and not agent.job else "",
+    )
+
+
 class Change(NamedTuple):
     """What a watch tells."""
 
@@ -238,15 +260,7 @@ class _Wait:
     def __init__(self, api: Api, agent: RunningAgent, found: FoundTarget | None, config: Config) -> None:
         self._api, self._agent = api, agent
         self._seconds = float(config.agent.startup_timeout)
-        self._watching = Watching(Watched(
-            job=agent.job,
-            pod=agent.pod,
-            container=agent.container,
-            image=config.agent.image or default_image(),
-            namespace=agent.namespace,
-            node=found.node if found else "",
-            uid=found.uid if found and not agent.job else "",
-        ))  # fmt: skip
+        self._watching = Watching(_watched(agent, config, found))
         self._heard = queue.SimpleQueue[Heard]()
         self._over = threading.Event()
 

@@ -26,7 +26,7 @@ from mirrord_cli.session.reaching.machine import Place
 
 SUBPROTOCOL = Subprotocol("v4.channel.k8s.io")
 DATA, ERROR = 0, 1
-PIECE = (64 << 10) - 1
+PIECE = 256 << 10
 """Bytes of data in one message: servers collect a message as a whole, in a buffer that grows by and by."""
 MOST = 4 << 20
 """Bytes of a message that may come."""
