@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -125,6 +127,27 @@ def accept_and_say(server: socket.socket) -> bytes:
     with made:
         made.sendall(b"hello")
     return socket.inet_aton(host)
+
+
+def test_a_mesh_whose_rules_root_alone_may_see(shop: agent_kit.Target, words: Path) -> None:
+    """They are of iptables-legacy, and the target is an ordinary user's: their list was opened before."""
+    program = shutil.which("iptables-legacy")
+    if program is None:
+        pytest.skip("this machine has no iptables-legacy")
+    in_network = ("nsenter", "-t", str(shop.pid), "-n")
+    made = subprocess.run([*in_network, program, "-t", "nat", "-N", "ISTIO_INBOUND"], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"the kernel has no iptables-legacy: {made.stderr.strip()}")
+
+    async def block(client: Client) -> None:
+        await client.subscribe(83, SubscribeMode.STEAL, lambda _: None)
+
+    try:
+        with job(shop, words) as agent:
+            agent.talk(block)
+    finally:
+        subprocess.run([*in_network, program, "-t", "nat", "-X", "ISTIO_INBOUND"], check=True)
+    assert [line["mesh"] for line in agent.log if line["event"] == "subscribed"] == ["istio"]
 
 
 # ---------------------------------------------------------------------------------------------- rights

@@ -21,6 +21,7 @@ from mirrord_cli.config.agent_keys import Agent
 from mirrord_cli.config.keys import Config
 from mirrord_cli.config.target import ClusterTarget
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.launch import cluster, session
 from mirrord_cli.launch.cluster import InCluster, start_in_cluster
 from mirrord_cli.session import server as session_server
 from mirrord_cli.session.framed import Reader
@@ -239,6 +240,45 @@ def test_the_session_is_killed(
     expected = ["Began", "Began"] if when is Began else ["Began", "Meet", "Began"]
     while heard(tmp_path) != expected:  # pytest's time-out bounds it
         os.sched_yield()
+
+
+def test_the_session_is_gone_before_anything_was_begun(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other one is started, which would look in vain for what is to be removed."""
+    forked = list[Settings]()
+
+    def fork(settings: Settings) -> session.Forked:
+        forked.append(settings)
+        monkeypatch.setattr(session_server, "run", die)
+        return session.fork_session(settings)
+
+    def when_gone(_asked: Asked) -> tuple[int, Json]:
+        while not (tmp_path / "gone").exists() or not over(int((tmp_path / "gone").read_text())):
+            os.sched_yield()
+        return 200, target_pod()
+
+    def die(_settings: Settings, _link: int, _status: int) -> None:
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        (tmp_path / "pid").rename(tmp_path / "gone")
+        os._exit(9)
+
+    monkeypatch.setattr(cluster, "fork_session", fork)
+    server.answer("GET", TARGET, when_gone)
+
+    with pytest.raises(MirrordError, match="ended before it was ready"):
+        start(lambda _instruction: None)
+
+    assert len(forked) == 1
+    assert asked(server, "POST") == []
+
+
+def over(pid: int) -> bool:
+    """Whether a process has ended, though perhaps nobody has noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "XZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_a_session_that_can_not_be(start: Callable[..., InCluster], server: ApiServer, tmp_path: Path) -> None:

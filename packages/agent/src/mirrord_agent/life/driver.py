@@ -30,7 +30,7 @@ from mirrord_protocol.values import Failure, FailureKind
 
 UNAVAILABLE = 69
 SOMEBODY = "another session"
-TOLD_TO_END = Failure(FailureKind.GONE, None, "the agent was told to end: its pod is deleted, or its node emptied")
+TOLD_TO_END = Failure(FailureKind.GONE, None, "the agent was told to end, as when its pod is deleted")
 
 
 def run(chosen: Options, connection: socket.socket, log: Log, words: LastWords) -> int:

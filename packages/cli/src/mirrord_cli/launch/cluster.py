@@ -176,8 +176,8 @@ class _Starting:
         return _unmet(rung, outcome, words or "")
 
     def _tell(self, began: Began) -> None:
+        self._session.tell(began)  # if it can't be told, nothing is begun
         self._began = began
-        self._session.tell(began)
 
     def _tidy(self) -> None:
         """Where the session was killed before it met the agent: another one ends it."""
