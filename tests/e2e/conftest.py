@@ -19,14 +19,17 @@ from tests.e2e.kit.places import Places, make_places
 from tests.e2e.kit.report import report
 from tests.kit.run import Runner, new_runner, which
 
+LONGEST = 300
+"""Seconds for one test with all that it needs."""
 USED = pytest.StashKey[tuple[Cluster, Places]]()
 """What a failed test is reported with."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here is an end-to-end test."""
+    """Everything here is an end-to-end test; the first has to wait until the workloads serve."""
     for item in items:
         item.add_marker(pytest.mark.e2e)
+        item.add_marker(pytest.mark.timeout(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -207,7 +207,6 @@ def test_both_killed_at_the_start(developer: Developer, cluster: Cluster, gone: 
         gone(seconds=5 + GONE)
 
 
-@pytest.mark.timeout(180)
 def test_cut_network(
     developer: Developer, client: Client, cluster: Cluster, gone: Callable[..., None], tmp_path: Path
 ) -> None:

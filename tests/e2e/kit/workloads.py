@@ -29,6 +29,8 @@ RESTRICTED = {
 }
 """What Pod Security's level `restricted` wants, and a root that can't be written."""
 HALF = "half"
+OURS = {"mirrord-e2e": "yes"}
+"""The label of what runs have beyond their namespaces, and of these."""
 SIDECAR = "istio-proxy"
 """A name that is known for one that isn't anybody's target."""
 
@@ -208,6 +210,7 @@ ROLLOUTS = _object(
     "apiextensions.k8s.io/v1",
     "CustomResourceDefinition",
     "rollouts.argoproj.io",
+    labels=OURS,
     spec={
         "group": "argoproj.io",
         "names": {"kind": "Rollout", "plural": "rollouts", "singular": "rollout"},
@@ -221,15 +224,16 @@ ROLLOUTS = _object(
 """Argo's kind of workload, without its controller and what it checks."""
 
 
-def rollout() -> list[Json]:
-    """A rollout, and what its controller would have made of it and said."""
+def rollout(*, controlled: bool) -> list[Json]:
+    """A rollout, and unless Argo's controller does it, what that would make of it and say."""
     made = workload("ReplicaSet", "rolled", pod_spec(go()))
-    return [made, made | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "status": {"availableReplicas": 1}}]
+    rolled = made | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+    return [rolled] if controlled else [made, rolled | {"status": {"availableReplicas": 1}}]
 
 
 def namespaces(levels: Iterable[tuple[str, str]]) -> list[Json]:
     """Namespaces, each with its level of Pod Security."""
     return [
-        _object("v1", "Namespace", name, labels={"pod-security.kubernetes.io/enforce": level, "mirrord-e2e": "yes"})
+        _object("v1", "Namespace", name, labels={"pod-security.kubernetes.io/enforce": level, **OURS})
         for name, level in levels
     ]
