@@ -12,7 +12,7 @@ from tests.architecture import tree
 
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")  # the words themselves are here, so this file is excused
 MACHINES = re.compile(
-    r"(?<![\w./])/(work|root)/|https?://(?!(www\.)?(man7|kernel|example|json-schema|kubernetes)\.|\d|[\w.-]+\.test\b)[\w-]+\."
+    r"(?<![\w./])/(work|root)/|https?://(?!(www\.)?(man7|kernel|example|json-schema|kubernetes)\.|\d|[\w.-]+\.(test|invalid)\b)[\w-]+\."
 )
 """Folders of one machine; addresses of the net but for a few, and names that are reserved for tests."""
 EXCUSED = {"tests/architecture/test_words.py", "tests/e2e/programs/package-lock.json"}

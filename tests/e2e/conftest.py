@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.kit.client import Client
 from tests.e2e.kit.cluster import CTR, Cluster
 from tests.e2e.kit.developer import Developer
-from tests.e2e.kit.people import make_person
+from tests.e2e.kit.people import make_person, write_kubeconfig
 from tests.e2e.kit.places import Places, make_places
 from tests.e2e.kit.report import report
 from tests.kit.run import Runner, new_runner, which
 
+LONGEST = 300
+"""Seconds for one test with all that it needs."""
 USED = pytest.StashKey[tuple[Cluster, Places]]()
 """What a failed test is reported with."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here is an end-to-end test."""
+    """Everything here is an end-to-end test; the first has to wait until the workloads serve."""
     for item in items:
         item.add_marker(pytest.mark.e2e)
+        item.add_marker(pytest.mark.timeout(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,3 +114,15 @@ def node(cluster: Cluster) -> None:
     """For tests that look at the node: it is this machine, or they are skipped."""
     if not cluster.ctr:
         pytest.skip(f"the cluster's node isn't known to be this machine: {CTR} isn't set")
+
+
+@pytest.fixture
+def other(cluster: Cluster, developer: Developer, tmp_path: Path) -> Callable[..., Developer]:
+    """The developer with another kubeconfig."""
+    user = json.loads(developer.kubeconfig.read_text())["users"][0]["user"]
+
+    def make(changed: Mapping[str, Any] | None = None, **cluster_keys: Any) -> Developer:
+        path = write_kubeconfig(tmp_path / "other", cluster, developer.namespace, dict(changed or user), **cluster_keys)
+        return replace(developer, kubeconfig=path)
+
+    return make

@@ -58,12 +58,12 @@ def standing(
     options = ["--steal", "-f", developer.configuration(agent={"mode": mode})]
     with developer.start(f"deployment/{target}", *shop(name, require), options=options, cwd=SHOP) as program:
         program.wait_said(SERVING)
-        pod = cluster.pod(places.free, target)
-        yield Standing(program, name, target, pod["status"]["podIP"])
+        status = cluster.pod(places.free, target)["status"]
+        restarts = status["containerStatuses"][0]["restartCount"]
+        yield Standing(program, name, target, status["podIP"])
     wait_until(lambda: client.get(f"{target}/after").text.startswith("target"), GONE, lambda: "the target isn't back")
     wait_until(lambda: not remains(cluster, target, places.free), GONE, lambda: remains(cluster, target, places.free))
-    pod = cluster.pod(places.free, target)
-    assert [status["restartCount"] for status in pod["status"]["containerStatuses"]] == [0]
+    assert cluster.pod(places.free, target)["status"]["containerStatuses"][0]["restartCount"] == restarts
 
 
 def test_requests_are_stolen(standing: Standing, client: Client, cluster: Cluster, places: Places) -> None:

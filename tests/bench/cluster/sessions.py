@@ -11,18 +11,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.cluster.place import Place
+from tests.bench.cluster.place import SOURCE, Place
 from tests.bench.files import SHOP
 from tests.kit.run import PYTHON, Runner
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 MODES = {"job": "Job", "ephemeral": "ephemeral container"}
-SAYS = ("python3", "-IS", "-c", "print('here')")
+SAYS = ("python3", "-IS", "-c", "import time\nfor _ in range(100): print('here', flush=True), time.sleep(0.05)")
+"""For kubectl, which may attach late, and then shows nothing of what was said before."""
 PEERS = {
     "job": ("run", "peer-{}", "--restart=Never", "--attach", "--command"),
     "ephemeral": ("debug", "target", "--container=peer-{}", "--attach"),
 }
 """What kubectl is asked for beside each mode."""
+DOWNLOAD = 128_000_000
+REFERENCE = {0.0: 157, 0.02: 104}
+"""Megabytes a second of the reference's download, measured once on a cluster of one node."""
 TELEPRESENCE: dict[str, tuple[str, dict[float, float]]] = {
     "small": ("open+fstat+read+close, small file", {0.0: 5.4, 0.02: 68}),
     "listing": ("list 100 entries with stats", {0.0: 15, 0.02: 50}),
@@ -55,7 +59,7 @@ class Sessions:
     def starts(self, delay: float, times: int) -> None:
         """Print the times until a program's first instruction, beside kubectl's with the same image."""
         print(f"\nUntil the program's first line, {delay * 1000:g} ms added; medians of {times}, in ms")
-        print(f"{'':24}{'mirrord exec':>14}{'kubectl':>10}{'more':>8}")
+        print(f"{'':24}{'mirrord exec':>14}{'least':>8}{'kubectl':>10}{'least':>8}{'more':>8}")
         for mode, title in MODES.items():
             ours, theirs = [], []
             for _ in range(times):
@@ -65,20 +69,27 @@ class Sessions:
                 options = ["--quiet", f"--image={self.place.image}", "--image-pull-policy=IfNotPresent", "--"]
                 theirs.append(first_line(self.place.kubectl(*words, *options, *SAYS, delay=delay)))
             mine, other = statistics.median(ours), statistics.median(theirs)
-            print(f"{title:24}{mine:14.0f}{other:10.0f}{mine - other:8.0f}", flush=True)
+            figures = f"{mine:14.0f}{min(ours):8.0f}{other:10.0f}{min(theirs):8.0f}{mine - other:8.0f}"
+            print(f"{title:24}{figures}", flush=True)
 
     def rows(self, delay: float, times: int) -> None:
         """Print what calls to files and the network take: one program after the other, in one session."""
         peer = self.place.address("client")
         commands = [f"{PYTHON} -B {PROGRAMS}/calls.py {name} {SHOP}" for name in ("small", "listing", "modules")]
-        commands.append(f"{PYTHON} -B {PROGRAMS}/network_calls.py exchange {peer}")
+        network = f"{PYTHON} -B {PROGRAMS}/network_calls.py"
+        commands += [f"{network} exchange {peer}", f"{network} download {peer} {SOURCE} {DOWNLOAD}"]
         seen = [self._seen(delay, commands) for _ in range(times)]
         print(f"\nFiles and connections, {delay * 1000:g} ms added; medians of {times}, in ms")
         print(f"{'':36}{'first':>9}{'again':>9}   Telepresence, elsewhere")
-        for (title, others), rows in zip(TELEPRESENCE.values(), zip(*seen, strict=True), strict=True):
+        *calls, downloads = zip(*seen, strict=True)
+        for (title, others), rows in zip(TELEPRESENCE.values(), calls, strict=True):
             first, *again = (statistics.median(column) for column in zip(*rows, strict=True))
             shown = f"{again[0]:9.2f}" if again else " " * 9
-            print(f"{title:36}{first:9.2f}{shown}   {others.get(delay, float('nan')):g}", flush=True)
+            print(f"{title:36}{first:9.2f}{shown}   {others[delay]:g}", flush=True)
+        speed = DOWNLOAD / statistics.median(taken for (taken,) in downloads) / 1e3
+        print(
+            f"download of {DOWNLOAD // 10**6} MB, outgoing: {speed:.0f} MB/s; the reference, elsewhere: {REFERENCE[delay]}"
+        )
 
     def _start(self, mode: str, delay: float) -> float:
         arguments = self.runner.arguments("pod/target", ["sh", "-c", "echo here"], self.options(mode))
@@ -105,6 +116,7 @@ def first_line(arguments: Sequence[str], environment: dict[str, str] | None = No
         assert process.stdout and process.stderr
         said = process.stdout.readline()
         taken = (time.perf_counter() - began) * 1000
+        process.terminate()
         rest, error = process.communicate()
     if said != "here\n":
         sys.exit(f"{' '.join(arguments)} failed:\n{said}{rest}{error}")

@@ -7,6 +7,7 @@ import asyncio
 import json
 import resource
 import socket
+import struct
 import sys
 import time
 
@@ -23,6 +24,8 @@ def exchange(peer):
 
 def download(peer):
     with socket.create_connection((peer, int(sys.argv[3]))) as sock:
+        if len(sys.argv) > 4:  # a source that is told how much
+            sock.sendall(struct.pack(">Q", int(sys.argv[4])))
         buffer = bytearray(1 << 20)
         while sock.recv_into(buffer):
             pass

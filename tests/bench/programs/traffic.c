@@ -1,6 +1,6 @@
 /* What connections of the benchmarks lead to, in a pod: traffic ECHO SOURCE SINK, three ports.
- * The first sends back what comes. The others are told a size, as 8 bytes in network order: SOURCE sends so much, SINK
- * takes so much and then sends a byte. Prints a line once it listens; ends with its input. */
+ * The first sends back what comes. The others are told a size, as 8 bytes in network order: SOURCE sends so much, then
+ * its end; SINK takes so much, then sends a byte. Prints a line once it listens; ends with its input. */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <netinet/in.h>
@@ -34,7 +34,8 @@ static void bulk(int sock, int kind) {
         left -= done;
     }
     free(data);
-    if (kind == SINK && write(sock, "", 1) != 1) return;
+    if (kind == SOURCE) shutdown(sock, SHUT_WR);
+    else if (write(sock, "", 1) != 1) return;
     char end;
     while (read(sock, &end, 1) > 0) {} /* the client closes first */
 }

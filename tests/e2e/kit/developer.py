@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kit.images import AGENT_IMAGE
-from tests.kit.run import Runner
+from tests.kit.run import Runner, processes
 
 PATIENCE = 60.0
 
@@ -22,8 +22,9 @@ PATIENCE = 60.0
 class Program:
     """A program under mirrord, or mirrord on its way to it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], output: Path, errors: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, output: Path, errors: Path) -> None:
         self.process = process
+        self._mark = mark
         self._output, self._errors = output, errors
 
     def said(self) -> str:
@@ -42,6 +43,11 @@ class Program:
             assert self.process.poll() is None, f"it ended ({self.process.returncode}) before {text!r}:\n{state}"
             assert time.monotonic() < end, f"it never said {text!r}:\n{state}"
             time.sleep(0.02)
+
+    def sessions(self) -> list[int]:
+        """The session's process; none: it hasn't begun, or has ended."""
+        others = processes(self._mark)
+        return [pid for pid, line in others.items() if "mirrord_cli" in line and pid != self.process.pid]
 
     def end(self) -> int:
         """End it as a terminal does when somebody presses Ctrl-C; its exit code."""
@@ -115,8 +121,8 @@ class Developer:
                 stdout=stdout,
                 stderr=stderr,
             )
-        program_ = Program(process, output, errors)
+        running = Program(process, self.runner.mark, output, errors)
         try:
-            yield program_
+            yield running
         finally:
-            program_.end()
+            running.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from tests.e2e.kit import workloads
 from tests.e2e.kit.cluster import Cluster
 
 READY = "180s"
+OURS = ",".join(f"{key}={value}" for key, value in workloads.OURS.items())
+"""The selector of what runs make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,11 @@ def make_places(cluster: Cluster) -> Iterator[Places]:
     """Namespaces with workloads that serve; removed afterwards."""
     run = f"mirrord-e2e-{uuid.uuid4().hex[:6]}"
     places = Places(*(f"{run}-{end}" for end in ("free", "baseline", "restricted", "empty")))
-    cluster.apply(workloads.ROLLOUTS)
-    cluster.apply(*workloads.namespaces(zip(places.all(), ("privileged", "baseline", "restricted", "privileged"), strict=True)))  # fmt: skip
+    levels = zip(places.all(), ("privileged", "baseline", "restricted", "privileged"), strict=True)
+    cluster.apply(*workloads.namespaces(levels))
     try:
-        cluster.kubectl("wait", "--for=condition=Established", "crd/rollouts.argoproj.io", "--timeout=60s")
-        cluster.apply(*workloads.in_privileged(), *workloads.rollout(), namespace=places.free)
+        rollouts = _have_rollouts(cluster)
+        cluster.apply(*workloads.in_privileged(), *workloads.rollout(controlled=not rollouts), namespace=places.free)
         cluster.apply(*workloads.in_baseline(), namespace=places.baseline)
         cluster.apply(*workloads.in_restricted(), namespace=places.restricted)
         for namespace in places.all()[:3]:
@@ -49,3 +52,18 @@ def make_places(cluster: Cluster) -> Iterator[Places]:
         yield places
     finally:
         cluster.kubectl("delete", "namespace", *places.all(), "--wait=false")
+        others = cluster.kubectl("get", "namespaces", "-l", OURS, "-o", "name").split()
+        if not {name.partition("/")[2] for name in others} - set(places.all()):
+            cluster.kubectl("delete", "customresourcedefinitions", "-l", OURS, "--wait=false")
+
+
+def _have_rollouts(cluster: Cluster) -> bool:
+    """Have Argo's kind of workload; whether it is a stand-in of ours, with nothing behind it."""
+    name = workloads.ROLLOUTS["metadata"]["name"]
+    there = cluster.attempt("get", "customresourcedefinition", name, "-o", "json")
+    if there.returncode == 0:
+        labels: dict[str, str] = json.loads(there.stdout)["metadata"].get("labels", {})
+        return labels.items() >= workloads.OURS.items()
+    cluster.apply(workloads.ROLLOUTS)
+    cluster.kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=60s")
+    return True

@@ -29,6 +29,8 @@ RESTRICTED = {
 }
 """What Pod Security's level `restricted` wants, and a root that can't be written."""
 HALF = "half"
+OURS = {"mirrord-e2e": "yes"}
+"""The label of what runs have beyond their namespaces, and of these."""
 SIDECAR = "istio-proxy"
 """A name that is known for one that isn't anybody's target."""
 
@@ -66,11 +68,12 @@ def node(program: str) -> Json:
 
 
 def _probes(port: int | str) -> Json:
-    probe = {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 1}
+    probe = {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 1, "timeoutSeconds": 5}
     return {
         "ports": [{"name": "shop", "containerPort": PORT}],
-        "readinessProbe": probe | {"timeoutSeconds": 5},
-        "livenessProbe": probe | {"timeoutSeconds": 5, "failureThreshold": 10},
+        "startupProbe": probe | {"failureThreshold": 120},
+        "readinessProbe": probe,
+        "livenessProbe": probe | {"failureThreshold": 15},
     }
 
 
@@ -207,6 +210,7 @@ ROLLOUTS = _object(
     "apiextensions.k8s.io/v1",
     "CustomResourceDefinition",
     "rollouts.argoproj.io",
+    labels=OURS,
     spec={
         "group": "argoproj.io",
         "names": {"kind": "Rollout", "plural": "rollouts", "singular": "rollout"},
@@ -220,15 +224,16 @@ ROLLOUTS = _object(
 """Argo's kind of workload, without its controller and what it checks."""
 
 
-def rollout() -> list[Json]:
-    """A rollout, and what its controller would have made of it and said."""
+def rollout(*, controlled: bool) -> list[Json]:
+    """A rollout, and unless Argo's controller does it, what that would make of it and say."""
     made = workload("ReplicaSet", "rolled", pod_spec(go()))
-    return [made, made | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "status": {"availableReplicas": 1}}]
+    rolled = made | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+    return [rolled] if controlled else [made, rolled | {"status": {"availableReplicas": 1}}]
 
 
 def namespaces(levels: Iterable[tuple[str, str]]) -> list[Json]:
     """Namespaces, each with its level of Pod Security."""
     return [
-        _object("v1", "Namespace", name, labels={"pod-security.kubernetes.io/enforce": level, "mirrord-e2e": "yes"})
+        _object("v1", "Namespace", name, labels={"pod-security.kubernetes.io/enforce": level, **OURS})
         for name, level in levels
     ]

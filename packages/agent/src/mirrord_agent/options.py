@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mirrord_agent import __version__
 
@@ -33,28 +33,24 @@ If a target can't be served, the session is told why.
 LARGEST_PORT = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessTarget:
+class ProcessTarget(NamedTuple):
     """A process, and when it was started."""
 
     pid: int
     start: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerTarget:
+class ContainerTarget(NamedTuple):
     """The main process of a container."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTarget:
+class OwnTarget(NamedTuple):
     """The agent itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     target: ProcessTarget | ContainerTarget | OwnTarget
     token_digest: bytes
     connected_fd: int | None = None

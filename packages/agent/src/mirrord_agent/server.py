@@ -72,7 +72,8 @@ async def run(carry: Carry, target: HeldTarget | TargetRefused, log: Log, *, own
         return await carry(RefusingService(target.failure), told_to_end)
     with ExitStack() as stack:
         async with trio.open_nursery() as nursery:
-            service = AgentService(target, log, Incoming(nursery, log, owner) if target.rules is None else None)
+            incoming = Incoming(nursery, log, owner, target.legacy_tables) if target.rules is None else None
+            service = AgentService(target, log, incoming)
             stack.callback(service.close)  # when all connections have ended: their resets need its rules
 
             async def told() -> Failure:

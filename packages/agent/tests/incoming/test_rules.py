@@ -187,7 +187,7 @@ def legacy_tables() -> list[str]:
 
 
 def test_rules_of_iptables_legacy_are_roots_to_see() -> None:
-    assert play(driver._legacy_chains, ordinary=True) == []
+    assert play(lambda: driver._legacy_chains(driver.open_legacy_tables()), ordinary=True) == []
 
 
 @needs_root
@@ -195,13 +195,13 @@ def test_rules_of_iptables_legacy_are_looked_at_where_there_are_any() -> None:
     def block() -> bool:
         if not os.path.exists("/proc/thread-self/net/ip_tables_names"):
             return False
-        assert driver._legacy_chains() == []
+        assert driver._legacy_chains(driver.open_legacy_tables()) == []
         assert legacy_tables() == []  # asking made none
         with socket.socket() as asker:
             asked = machine.LEGACY_TABLE.ljust(machine.LEGACY_INFO.size, b"\0")
             kernel.getsockopt(asker.fileno(), socket.SOL_IP, machine.LEGACY_GET_INFO, asked)
         assert legacy_tables() == ["nat"]
-        assert "ERROR" in driver._legacy_chains()  # how the kernel calls the end of a table
+        assert "ERROR" in driver._legacy_chains(driver.open_legacy_tables())  # how the kernel calls the end of a table
         assert Rules().mesh() is None
         return True
 
@@ -216,7 +216,7 @@ def test_a_mesh_is_known_by_chains_of_iptables_legacy(monkeypatch: pytest.Monkey
     entries = b"nat".ljust(40, b"\0") + entry(b"ERROR") + entry(b"PROXY_INIT_REDIRECT") + entry(b"ERROR")
     chains = machine.legacy_chains(entries)
     assert chains == ["nat", "ERROR", "PROXY_INIT_REDIRECT", "ERROR"]
-    monkeypatch.setattr(driver, "_legacy_chains", lambda: chains)
+    monkeypatch.setattr(driver, "_legacy_chains", lambda _: chains)
 
     def block() -> str:
         found = Rules().mesh()

@@ -285,18 +285,70 @@ def test_a_crowd_keeps_nobody_out() -> None:
 
     async def block(agent: Agent) -> None:
         crowd = [await agent.stranger() for _ in range(3 * machine.STRANGERS)]
+        for stranger in crowd:
+            await stranger.send_all(b"\0")
         async with agent.session() as client:
             assert await works(client)
             sent_away = 2 * machine.STRANGERS + 1  # one of them for the session
             for stranger in crowd[:sent_away]:
                 assert await is_closed(stranger)
             crowd = [*crowd[sent_away:], await agent.stranger(), await agent.stranger()]
+            for stranger in crowd[-2:]:
+                await stranger.send_all(b"\0")
             assert await is_closed(crowd.pop(0))
             assert await works(client)
         for stranger in crowd:
             assert await is_closed(stranger)
 
     with_agent(block)
+
+
+def test_a_silent_crowd_does_not_push_out_a_session_that_is_about_to_speak() -> None:
+    async def block(agent: Agent) -> None:
+        silent = await agent.stranger()
+        stream = await agent.stranger()
+        crowd = [await agent.stranger() for _ in range(machine.SILENT - 1)]
+        assert await is_closed(silent)
+        async with open_client(stream, Hello(TOKEN)) as client:
+            assert await works(client)
+        for stranger in crowd:
+            assert await is_closed(stranger)
+
+    assert [line[0] for line in with_agent(block).log.lines][:1] == ["info"]
+
+
+def test_those_who_are_sent_away_do_not_fill_the_log() -> None:
+    async def block(agent: Agent) -> None:
+        for _ in range(100):
+            await (await agent.stranger()).aclose()
+        async with agent.session() as client:
+            assert await works(client)
+
+    assert len(with_agent(block).log.lines) == 7  # 1, 2, 4 ... 64
+
+
+def test_a_token_that_comes_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is sent away already, but hasn't noticed: it must not be the session, for which the agent would end."""
+    said = list[Failure | None]()
+
+    async def late(stream: trio.SocketStream, *, admit: Callable[[], Failure | None], **_: Any) -> Failure:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(0.1)
+        said.append(admit())
+        return END
+
+    async def block(agent: Agent) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(driver, "PATIENCE", 0.05)
+            patch.setattr(driver, "serve", late)
+            stream = await agent.stranger()
+            await stream.send_all(b"\0")
+            assert await is_closed(stream)
+        async with agent.session() as client:
+            assert await works(client)
+
+    with_agent(block)
+    assert said == [machine.LATE]
 
 
 def test_a_stranger_that_reads_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mirrord_agent.listening.machine import BUSY, STRANGERS, Door, nobody
+from mirrord_agent.listening.machine import BUSY, SILENT, STRANGERS, Door, nobody, worth_a_line
 from mirrord_protocol.values import FailureKind
 
 
@@ -32,6 +32,22 @@ def test_the_session_is_no_stranger_any_more() -> None:
     assert door.admit(0) is None
     assert all(door.come(number) is None for number in range(1, STRANGERS + 1))
     assert door.come(STRANGERS + 1) == 1
+
+
+def test_who_is_silent_is_no_stranger_yet() -> None:
+    door = Door()
+    assert [door.knock(number) for number in range(SILENT)] == [None] * SILENT
+    assert door.come(1) is None
+    assert door.knock(SILENT) is None  # in place of the one who speaks now
+    assert door.knock(SILENT + 1) == 0
+    door.leave(2)
+    assert door.knock(SILENT + 2) is None
+    assert door.knock(SILENT + 3) == 3
+    assert not door.taken
+
+
+def test_few_lines_for_many() -> None:
+    assert [count for count in range(1, 100) if worth_a_line(count)] == [1, 2, 4, 8, 16, 32, 64]
 
 
 def test_nobody_came() -> None:

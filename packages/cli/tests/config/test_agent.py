@@ -53,10 +53,19 @@ def test_the_mode_is_one(said: Any, mode: str, ephemeral: bool | None) -> None:
     assert (found.mode, found.ephemeral) == (mode, ephemeral)
 
 
+def test_the_word_that_is_nearer_to_the_user_counts() -> None:
+    """The option, or the variable, overrides the file's other word for the same thing."""
+    by_option = resolved({"agent": {"mode": "job"}}, {"agent.ephemeral": "true"}).config.agent
+    by_variable = agent({"ephemeral": True}, MIRRORD_AGENT_MODE="job")
+
+    assert (by_option.mode, by_variable.mode) == ("ephemeral", "job")
+
+
 def test_modes_that_contradict_each_other() -> None:
     text = "agent.ephemeral is true and agent.mode is job: they contradict each other."
     assert problems({"agent": {"mode": "job", "ephemeral": True}}) == [text]
-    assert problems({"agent": {"mode": "job"}}, {"agent.ephemeral": "true"}) == [text]
+    said = said_of({"agent.ephemeral": "true"}, {"MIRRORD_AGENT_MODE": "job"})
+    assert [problem.text for problem in resolve({}, said, {}).problems] == [text]
     assert len(problems({"agent": {"mode": "ephemeral", "ephemeral": False}})) == 1
 
 

@@ -21,6 +21,7 @@ from mirrord_cli.config.agent_keys import Agent
 from mirrord_cli.config.keys import Config
 from mirrord_cli.config.target import ClusterTarget
 from mirrord_cli.errors import MirrordError
+from mirrord_cli.launch import cluster, session
 from mirrord_cli.launch.cluster import InCluster, start_in_cluster
 from mirrord_cli.session import server as session_server
 from mirrord_cli.session.framed import Reader
@@ -171,6 +172,55 @@ def test_what_an_agent_said_when_it_ended(start: Callable[..., InCluster], serve
         start(lambda instruction: refused if isinstance(instruction, Meet) else None)
 
 
+@pytest.mark.parametrize(
+    ("unmet", "state"),
+    [
+        (Unmet("cluster", "The cluster doesn't let you connect to it.", "It takes a right.", unreached=True), RUNNING),
+        (Unmet("configuration", "Too many variables.", "Leave some out."), {"terminated": {"exitCode": 0}}),
+    ],
+)
+def test_what_no_other_agent_would_do_better(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, unmet: Unmet, state: Json
+) -> None:
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(state)))
+
+    with pytest.raises(MirrordError) as caught:
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
+
+    assert (caught.value.text, caught.value.next_step) == (unmet.text, unmet.next_step)
+    assert heard(tmp_path) == ["Began", "Began", "Meet"], "one was refused, one was tried"
+    assert len(asked(server, "DELETE")) == 1
+
+
+def test_an_agent_that_ended_before_it_was_reached(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path
+) -> None:
+    """It said why: another kind may do."""
+    ended = {"terminated": {"exitCode": 69, "reason": "Error", "message": "The target can't be looked into."}}
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended)))
+    unmet = Unmet("cluster", "No port-forward to pod x: its sandbox is gone.", "Start anew.", unreached=True)
+
+    with pytest.raises(
+        MirrordError, match=r"a Job on the target's node: The agent ended .* The target can't be looked"
+    ):
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None, mode="auto")
+
+    assert asked(server, "PATCH", "POST")[-1].method == "PATCH", "the ladder went on"
+
+
+def test_an_agent_of_another_version(start: Callable[..., InCluster], server: ApiServer) -> None:
+    """It ran for a moment, and what is to be done isn't about the way to it."""
+    ended = {"terminated": {"exitCode": 2, "reason": "Error", "message": "error: unrecognized arguments: --listen"}}
+    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended, phase="Failed")))
+    unmet = Unmet("cluster", "You can't connect to pod x: pod not found.", "Is a VPN off?", unreached=True)
+
+    with pytest.raises(MirrordError, match="unrecognized arguments") as caught:
+        start(lambda instruction: unmet if isinstance(instruction, Meet) else None)
+
+    assert "image of the same version" in caught.value.next_step
+    assert len(asked(server, "DELETE")) == 1
+
+
 @pytest.mark.parametrize("when", [Began, Meet])
 def test_the_session_is_killed(
     start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, when: type[Instruction]
@@ -190,6 +240,45 @@ def test_the_session_is_killed(
     expected = ["Began", "Began"] if when is Began else ["Began", "Meet", "Began"]
     while heard(tmp_path) != expected:  # pytest's time-out bounds it
         os.sched_yield()
+
+
+def test_the_session_is_gone_before_anything_was_begun(
+    start: Callable[..., InCluster], server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other one is started, which would look in vain for what is to be removed."""
+    forked = list[Settings]()
+
+    def fork(settings: Settings) -> session.Forked:
+        forked.append(settings)
+        monkeypatch.setattr(session_server, "run", die)
+        return session.fork_session(settings)
+
+    def when_gone(_asked: Asked) -> tuple[int, Json]:
+        while not (tmp_path / "gone").exists() or not over(int((tmp_path / "gone").read_text())):
+            os.sched_yield()
+        return 200, target_pod()
+
+    def die(_settings: Settings, _link: int, _status: int) -> None:
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        (tmp_path / "pid").rename(tmp_path / "gone")
+        os._exit(9)
+
+    monkeypatch.setattr(cluster, "fork_session", fork)
+    server.answer("GET", TARGET, when_gone)
+
+    with pytest.raises(MirrordError, match="ended before it was ready"):
+        start(lambda _instruction: None)
+
+    assert len(forked) == 1
+    assert asked(server, "POST") == []
+
+
+def over(pid: int) -> bool:
+    """Whether a process has ended, though perhaps nobody has noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "XZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_a_session_that_can_not_be(start: Callable[..., InCluster], server: ApiServer, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_it_is_a_process_of_its_own(settings: Settings, replace: Callable[[Run],
             "open": sorted(int(name) for name in os.listdir("/proc/self/fd") if int(name) > 2) ,
             "ours": sorted([link, connection]),
             "in": os.readlink("/proc/self/fd/0"),
+            "core": resource.getrlimit(resource.RLIMIT_CORE),
         }  # fmt: skip
         with open(tmp_path / "facts", "w", encoding="utf-8") as file:
             json.dump(facts, file)
@@ -111,6 +112,7 @@ def test_it_is_a_process_of_its_own(settings: Settings, replace: Callable[[Run],
     assert facts["folder"] == "/"
     assert facts["comm"] == "mirrord-session\n"
     assert facts["in"] == os.devnull
+    assert facts["core"] == [0, 0]
     assert set(facts["ours"]) <= set(facts["open"])
     assert len(facts["open"]) == 3  # the third is that of the listing itself
     assert os.read(reading, 1) == b""

@@ -19,7 +19,7 @@ from mirrord_agent.incoming.established.driver import reset_established
 from mirrord_agent.incoming.listener.driver import Arrived, RedirectListener
 from mirrord_agent.incoming.mirror.driver import connect_onward, pump
 from mirrord_agent.incoming.mirror.machine import Copy
-from mirrord_agent.incoming.rules.driver import Rules
+from mirrord_agent.incoming.rules.driver import LegacyTables, Rules
 from mirrord_agent.incoming.rules.machine import Mesh
 from mirrord_agent.kernel.layouts import SOCKET_MARK
 from mirrord_agent.log import Log
@@ -52,12 +52,12 @@ class Incoming:
     Make it once the agent is in the target's network, and before it opens much else: see Rules.
     """
 
-    def __init__(self, nursery: trio.Nursery, log: Log, owner: str) -> None:
-        """`owner` tells other sessions whose this one is: machine.owner_text."""
+    def __init__(self, nursery: trio.Nursery, log: Log, owner: str, legacy_tables: LegacyTables | None = None) -> None:
+        """`owner` tells other sessions whose this one is: machine.owner_text; `legacy_tables` is as of Rules."""
         self._nursery = nursery
         self._log = log
         self._owner = owner
-        self._rules = Rules()
+        self._rules = Rules(legacy_tables)
         self._living = 0
         self._leaving = trio.Event()
         self._rested = trio.Event()

@@ -19,6 +19,7 @@ from mirrord_agent import __version__, server
 from mirrord_agent.containers.driver import find_container, own_process
 from mirrord_agent.incoming.machine import owner_text
 from mirrord_agent.listening.driver import serve_first
+from mirrord_agent.loading.driver import everybody_may_load
 from mirrord_agent.log import Log
 from mirrord_agent.options import ContainerTarget, Options, ProcessTarget
 from mirrord_agent.starting.driver import LastWords
@@ -29,7 +30,7 @@ from mirrord_protocol.values import Failure, FailureKind
 
 UNAVAILABLE = 69
 SOMEBODY = "another session"
-TOLD_TO_END = Failure(FailureKind.GONE, None, "the agent was told to end: its pod is deleted, or its node emptied")
+TOLD_TO_END = Failure(FailureKind.GONE, None, "the agent was told to end, as when its pod is deleted")
 
 
 def run(chosen: Options, connection: socket.socket, log: Log, words: LastWords) -> int:
@@ -73,9 +74,10 @@ def _hold(chosen: Options, log: Log) -> HeldTarget | TargetRefused:
     """Find the target and take its rights, or know why not."""
 
     def before_change() -> None:
-        """Load what is only loaded when it is needed: the target's user may not be able to read it."""
-        log.load()
-        server.load_names()
+        """Load what is only loaded when it is needed, if the target's user may not be able to read it."""
+        if not everybody_may_load():
+            log.load()
+            server.load_names()
 
     try:
         match chosen.target:

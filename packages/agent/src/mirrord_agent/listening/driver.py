@@ -12,13 +12,15 @@ from itertools import count
 
 import trio
 
-from mirrord_agent.listening.machine import PATIENCE, Door, nobody
+from mirrord_agent.listening.machine import LATE, PATIENCE, Door, nobody, worth_a_line
 from mirrord_agent.log import Log
 from mirrord_protocol.server import Service, Until, serve
 from mirrord_protocol.values import Failure
 
 PAUSE = 0.1
 """Seconds until the next try where there are no descriptors left."""
+CALM = 0.02
+"""Seconds between two connections once there is a session: however many come, they don't take its time."""
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -53,6 +55,7 @@ class _Listening:
         self._door = Door()
         self._scopes: dict[int, trio.CancelScope] = {}
         self._came = trio.Event()
+        self._sent_away = 0
         self._ended: Failure | None = None
 
     async def run(self, told_to_end: Until, patience: float) -> Failure:
@@ -82,9 +85,14 @@ class _Listening:
         for number in count():
             stream = await self._next()
             scope = self._scopes[number] = trio.CancelScope(deadline=trio.current_time() + PATIENCE)
-            if (longest := self._door.come(number)) is not None:
-                self._scopes[longest].cancel()
+            self._send_away(self._door.knock(number))
             nursery.start_soon(self._serve, number, stream, scope, nursery.cancel_scope)
+            if self._door.taken:
+                await trio.sleep(CALM)
+
+    def _send_away(self, number: int | None) -> None:
+        if number is not None:
+            self._scopes[number].cancel()
 
     async def _next(self) -> trio.SocketStream:
         while True:
@@ -103,7 +111,7 @@ class _Listening:
 
         def admit() -> Failure | None:
             nonlocal mine
-            failure = self._door.admit(number)
+            failure = LATE if scope.cancel_called else self._door.admit(number)
             if failure is None:
                 mine, scope.deadline = True, math.inf
                 self._came.set()
@@ -111,13 +119,19 @@ class _Listening:
 
         ended: Failure | None = None
         with scope:
-            ended = await serve(
-                stream, token_digest=self._token_digest, service=self._service, until=self._until, admit=admit
-            )
+            async with stream:
+                await trio.lowlevel.wait_readable(stream.socket)
+                self._send_away(self._door.come(number))
+                ended = await serve(
+                    stream, token_digest=self._token_digest, service=self._service, until=self._until, admit=admit
+                )
         self._door.leave(number)
         del self._scopes[number]
         if mine:
             self._ended = ended
             everything.cancel()
-        else:
-            self._log("info", "somebody was sent away", reason=ended.text if ended else "no token in time")
+            return
+        self._sent_away += 1
+        if worth_a_line(self._sent_away):
+            reason = ended.text if ended else "no token in time"
+            self._log("info", "somebody was sent away", reason=reason, count=self._sent_away)

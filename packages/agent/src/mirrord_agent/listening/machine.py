@@ -9,12 +9,16 @@ from __future__ import annotations
 from mirrord_protocol.values import Failure, FailureKind
 
 STRANGERS = 16
-"""So many that haven't shown the token may be connected; each takes some 100 KiB."""
+"""So many may have begun to speak and not have shown the token; each takes some 100 KiB."""
+SILENT = 512
+"""So many may be connected without a word; each takes a descriptor and some 5 KiB. A session's first words come with the
+next round trip, in which others mustn't be able to push it out."""
 PATIENCE = 10.0
 """Seconds in which to show it."""
 BUSY = Failure(
     FailureKind.SYSTEM, "EBUSY", "this agent serves its session already, and no other: start one of your own"
 )
+LATE = Failure(FailureKind.GONE, None, "the token came too late")
 
 
 class Door:
@@ -22,15 +26,27 @@ class Door:
 
     def __init__(self) -> None:
         self._taken = False  # by the session, also when it is gone
-        self._strangers: list[int] = []
+        self._strangers: dict[int, None] = {}
+        self._silent: dict[int, None] = {}
+
+    @property
+    def taken(self) -> bool:
+        """Whether the session has come."""
+        return self._taken
+
+    def knock(self, number: int) -> int | None:
+        """Note that somebody has connected; return who is to be sent away for it: who has been silent for longest."""
+        self._silent[number] = None
+        return _first(self._silent) if len(self._silent) > SILENT else None
 
     def come(self, number: int) -> int | None:
-        """Note that somebody has connected; return who is to be sent away for it.
+        """Note that somebody has begun to speak; return who is to be sent away for it.
 
-        That is the one who has waited longest: a session shows its token with the first bytes.
+        That is the one who has spoken for longest: a session shows its token with the first bytes.
         """
-        self._strangers.append(number)
-        return self._strangers.pop(0) if len(self._strangers) > STRANGERS else None
+        self._silent.pop(number, None)
+        self._strangers[number] = None
+        return _first(self._strangers) if len(self._strangers) > STRANGERS else None
 
     def admit(self, number: int) -> Failure | None:
         """Let in who has shown the token, or return why not."""
@@ -42,8 +58,20 @@ class Door:
 
     def leave(self, number: int) -> None:
         """Note that somebody is gone, or no stranger any more."""
-        if number in self._strangers:
-            self._strangers.remove(number)
+        self._silent.pop(number, None)
+        self._strangers.pop(number, None)
+
+
+def _first(waiting: dict[int, None]) -> int:
+    """Take out the first."""
+    number = next(iter(waiting))
+    del waiting[number]
+    return number
+
+
+def worth_a_line(count: int) -> bool:
+    """Whether the log gets a line for the n-th who was sent away: 1, 2, 4, 8 ... else they could fill the disk."""
+    return count & (count - 1) == 0
 
 
 def nobody(patience: float) -> Failure:

@@ -11,8 +11,8 @@ import signal
 import socket
 
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-BACKLOG = 64
-"""Connections that may wait until we have loaded what serves them."""
+BACKLOG = 1024
+"""Connections that may wait until we have loaded what serves them; where others fill it, a session comes a second later."""
 WORDS_SIZE = 1024
 """Bytes of last words; the kubelet takes 4096, and all containers of a pod together have 12 KiB."""
 FIRST_TO_GO = b"1000"

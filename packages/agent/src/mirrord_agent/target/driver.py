@@ -13,6 +13,7 @@ import select
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mirrord_agent.incoming.rules.driver import LegacyTables, open_legacy_tables
 from mirrord_agent.kernel import driver as kernel
 from mirrord_agent.kernel.layouts import (
     CLONE_NEWNET,
@@ -89,6 +90,8 @@ class HeldTarget:
     """Why its network can't be had; None: every socket that we make is in it."""
     rules: Failure | None = None
     """Why connections to it can't be redirected; None: we have NET_ADMIN over its network."""
+    legacy_tables: LegacyTables = ()
+    """What is needed to see rules of iptables-legacy in it."""
 
 
 @dataclass(slots=True)
@@ -103,6 +106,7 @@ class _Taken:
     other_user: bool = False
     network: bool = False
     rules: bool = False
+    legacy_tables: LegacyTables = ()
 
     def network_failure(self) -> Failure | None:
         return None if self.network else network_forbidden(self.pid, self.our_uid, self.place)
@@ -190,6 +194,7 @@ def _hold_parts(taken: _Taken, start: int, process: int, death: int, before_chan
         start=start,
         network=taken.network_failure(),
         rules=taken.network_failure() or taken.rules_failure(),
+        legacy_tables=taken.legacy_tables,
     )
 
 
@@ -242,6 +247,8 @@ def _take_rights(taken: _Taken, process: int, before_change: Callable[[], None])
         if sees_other_files(ours, steps):
             before_change()
         for step in steps:
+            if isinstance(step, Keep) and step.capabilities & NETWORK_CAPABILITIES:
+                taken.legacy_tables = open_legacy_tables()
             if _carry_out(step, process) and isinstance(step, EnterHost):
                 taken.hostname = os.fsencode(os.uname().nodename)
             tried_network = isinstance(step, EnterNetwork)  # from where we are: in another user namespace, try again

@@ -175,5 +175,5 @@ class Agent(Struct, kw_only=True, frozen=True):
         ),
     ] = "info"
     disable_mesh_sidecar_injection: Annotated[
-        bool, note("The agent's pod is labelled so that Istio, Linkerd and Kuma put no sidecar into it.")
+        bool, note("The agent's pod is labelled so that Istio, Linkerd, Kuma and Consul put no sidecar into it.")
     ] = True  # fmt: skip

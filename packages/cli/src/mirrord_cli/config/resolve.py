@@ -70,6 +70,9 @@ def resolve(tree: object, said: Mapping[str, Said], variables: Mapping[str, str]
     reading.problems += check_network(network, variables)
     agent = reading.values.setdefault("agent", {})
     agent_said = tuple(agent)
+    for key, other in (("ephemeral", "mode"), ("mode", "ephemeral")):  # two words for one thing
+        if f"agent.{key}" in said and f"agent.{other}" not in said:
+            agent.pop(other, None)
     reading.problems += settle_agent(agent, reading.image, variables)
     reading.problems += check_agent(reading.values, target)
     if reading.problems:

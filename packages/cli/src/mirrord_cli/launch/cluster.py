@@ -129,7 +129,14 @@ class _Starting:
         raise none_left(refusals)
 
     def _try(self, rung: Rung) -> tuple[Started, RunningAgent] | Refusal:
-        from mirrord_cli.cluster.agents.driver import RungRefused, SessionGone, last_words_of, remove_agent, start_agent
+        from mirrord_cli.cluster.agents.driver import (
+            RungRefused,
+            SessionGone,
+            ending_of,
+            last_words_of,
+            remove_agent,
+            start_agent,
+        )
         from mirrord_cli.cluster.api.machine import Refused
 
         try:
@@ -156,14 +163,21 @@ class _Starting:
             raise
         if isinstance(outcome, Started):
             return outcome, agent
+        ending = ending_of(self._api, agent, rung, self._config) if outcome.unreached else None
         words = last_words_of(self._api, agent)
         with suppress(MirrordError, Refused):  # it ends by itself, and its Job with it
             remove_agent(self._api, agent)
-        return _unmet(rung, outcome, words)
+        if isinstance(ending, RungRefused):
+            return ending.refusal
+        if ending is not None:
+            raise ending
+        if (outcome.unreached and words is None) or outcome.category == "configuration":
+            raise MirrordError(outcome.category, outcome.text, outcome.next_step)  # no other agent does better
+        return _unmet(rung, outcome, words or "")
 
     def _tell(self, began: Began) -> None:
+        self._session.tell(began)  # if it can't be told, nothing is begun
         self._began = began
-        self._session.tell(began)
 
     def _tidy(self) -> None:
         """Where the session was killed before it met the agent: another one ends it."""

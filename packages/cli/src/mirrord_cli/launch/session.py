@@ -257,6 +257,7 @@ def _keep_only(settings: Settings, link: int, status: int) -> None:
     """Give back all that was inherited: descriptors, folder, signal mask, the command line's handlers."""
     size = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # `ulimit -S -f` is meant for the program
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what may be in it: keys and tokens of a cluster
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < LEAST:
         resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST, hard))

@@ -32,6 +32,8 @@ class Unmet(msgspec.Struct, frozen=True, tag=True, array_like=True):
     category: str
     text: str
     next_step: str
+    unreached: bool = False
+    """Whether the way to it failed, and not the agent itself: another agent would have the same way."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
@@ -57,8 +59,8 @@ def encode(message: Message) -> bytes:
     match message:
         case Progress(text):
             message = Progress(_plain(text))
-        case Failed(category, text, next_step) | Unmet(category, text, next_step):
-            message = type(message)(category, _plain(text), _plain(next_step))
+        case Failed(text=text, next_step=step) | Unmet(text=text, next_step=step):
+            message = msgspec.structs.replace(message, text=_plain(text), next_step=_plain(step))
         case Ready(warnings=warnings):
             message = msgspec.structs.replace(message, warnings=tuple(map(_plain, warnings)))
     return frame(message)

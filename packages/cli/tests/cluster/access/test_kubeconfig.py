@@ -43,7 +43,7 @@ def test_of_several_files_the_first_counts_for_each_thing() -> None:
         "contexts": [{"name": "here", "context": {"cluster": "c", "user": "other"}}],
     }
     second = ONE | {
-        "clusters": [{"name": "c", "cluster": {"server": "https://not.this"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://other.test"}}],
         "users": [{"name": "other", "user": {"client-key": "keys/k", "tokenFile": "t", "exec": plugin("bin/p")}}],
     }
     third = {"current-context": "elsewhere"}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from agent_starts import EVENTS, FULL, JOB, JOBS, PARTS, PODS, RUNNING, SECURITY, TARGETLESS, TOKEN, Start, deletions
 from cluster_pods import event, found, pod, unplaced
 from cluster_rights import right_for
 from mirrord_cli.cluster.agents import rights
@@ -21,10 +20,8 @@ from mirrord_cli.cluster.agents.driver import (
     SessionGone,
     last_words_of,
     remove_agent,
-    start_agent,
 )
 from mirrord_cli.cluster.agents.ladder import Rung
-from mirrord_cli.cluster.api.driver import Api
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.found import FoundTarget
 from mirrord_cli.config.agent_keys import Agent
@@ -32,66 +29,7 @@ from mirrord_cli.config.keys import Config, Target
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.session.instructions import Began
-from scripted_server import ApiServer, Asked, api_server, failure, open_to
-
-JOBS = "/apis/batch/v1/namespaces/shop/jobs"
-PODS = "/api/v1/namespaces/shop/pods"
-EVENTS = "/api/v1/namespaces/shop/events"
-PARTS = f"{PODS}/web-5d8/ephemeralcontainers"
-JOB = Rung(mode="job", level="full", incoming=True)
-FULL = Rung(mode="ephemeral", level="full", incoming=True)
-TARGETLESS = Rung(mode="job", level="restricted")
-TOKEN = bytes(range(32))
-RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-SECURITY = 'pods "web-5d8" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities'
-
-
-@dataclass
-class Start:
-    """One start of an agent: what is said meanwhile, in its order."""
-
-    api: Api
-    server: ApiServer
-    began: list[Began] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    asked_before: list[int] = field(default_factory=list)
-    alive: Callable[[], bool] = lambda: True
-
-    def __call__(self, rung: Rung, target: FoundTarget | None = None, config: Config | None = None) -> RunningAgent:
-        return start_agent(
-            self.api,
-            rung,
-            target,
-            config or Config(),
-            token=TOKEN,
-            owner="alice on laptop, process 4242",
-            begun=self._begun,
-            progress=self.said.append,
-            alive=self.alive,
-        )
-
-    def _begun(self, began: Began) -> None:
-        self.began.append(began)
-        self.asked_before.append(len(self.server.asked))
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    with api_server() as served:
-        served.answer("POST", JOBS, lambda asked: (201, asked.body or {}))
-        served.answer("PATCH", PARTS, (200, pod(name="web-5d8", ephemeral=True)))
-        served.answer("GET", EVENTS, (200, {"kind": "EventList", "metadata": {}, "items": []}))
-        yield served
-
-
-@pytest.fixture
-def start(server: ApiServer) -> Start:
-    return Start(open_to(server), server)
-
-
-def deletions(server: ApiServer) -> list[Asked]:
-    return [asked for asked in server.asked if asked.method == "DELETE"]
-
+from scripted_server import ApiServer, Asked, failure
 
 # ---------------------------------------------------------------------------------------------- the good case
 
@@ -135,6 +73,7 @@ def test_an_ephemeral_container(start: Start, server: ApiServer) -> None:
 
     created, watched = server.asked
     assert (created.method, created.path) == ("PATCH", PARTS)
+    assert created.body and created.body["metadata"] == {"uid": "11-22"}, "no other pod of that name"
     assert watched.query["fieldSelector"] == "metadata.name=web-5d8"
     assert (agent.pod, agent.job) == ("web-5d8", "")
     assert agent.container in agent.name and "web-5d8" in agent.name
@@ -192,53 +131,6 @@ def test_a_warning_goes_with_the_agent(start: Start, server: ApiServer) -> None:
     assert start(replace(JOB, warning="Beware."), found()).warning == "Beware."
 
 
-def test_a_creation_whose_answer_was_lost(start: Start, server: ApiServer) -> None:
-    server.refuse("POST", JOBS, 409, 'jobs.batch "mirrord-agent-abc" already exists', "AlreadyExists")
-    server.tell(PODS, "ADDED", pod(RUNNING))
-
-    assert start(JOB, found()).pod == "mirrord-agent-abc-xyz12"
-
-
-@pytest.mark.parametrize(("rung", "method", "path"), [(JOB, "POST", JOBS), (FULL, "PATCH", PARTS)])
-def test_a_creation_that_meets_another_change(
-    start: Start, server: ApiServer, rung: Rung, method: str, path: str
-) -> None:
-    """A quota that two Jobs count at once, as the API server says it: 409, and nothing was created."""
-
-    def first_no(asked: Asked) -> tuple[int, Json]:
-        if server.methods().count(f"{method} {path}") == 1:
-            return 409, failure(409, 'Operation cannot be fulfilled on resourcequotas "small"', "Conflict")
-        for each in (asked.body or {})["spec"].get("ephemeralContainers", [{"name": "mirrord-agent"}]):
-            seen = pod(RUNNING, name="web-5d8", ephemeral=rung == FULL, container=each["name"], uid="11-22")
-            server.tell(PODS, "ADDED", seen)
-        return 201, asked.body or {}
-
-    server.answer(method, path, first_no)
-    assert start(rung, found()).pod == "web-5d8"
-
-
-def test_a_quota_that_is_never_quiet(start: Start, server: ApiServer) -> None:
-    server.refuse("POST", JOBS, 409, 'Operation cannot be fulfilled on resourcequotas "small"', "Conflict")
-
-    with pytest.raises(MirrordError, match="Operation cannot be fulfilled"):
-        start(JOB, found())
-
-
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        (404, 'pods "web-5d8" not found'),
-        (422, 'Pod "web-5d8" is invalid: metadata.uid: Invalid value: "11-22": field is immutable'),
-    ],
-)
-def test_a_target_that_was_replaced(start: Start, server: ApiServer, status: int, message: str) -> None:
-    """No other agent can have it either."""
-    server.refuse("PATCH", PARTS, status, message, "NotFound")
-
-    with pytest.raises(MirrordError, match="pod web-5d8 was removed"):
-        start(FULL, found())
-
-
 # ---------------------------------------------------------------------------------------------- refusals
 
 
@@ -256,7 +148,7 @@ def test_a_rung_that_is_known_to_be_refused(start: Start, server: ApiServer) -> 
 @pytest.mark.parametrize(
     ("status", "message", "word", "step"),
     [
-        (403, SECURITY, "Violates PodSecurity", "agent.namespace"),
+        (403, SECURITY, "Violates PodSecurity", "name a namespace that admits it"),
         (400, 'admission webhook "k.svc" denied the request: policy x: no', "policy x: no", "exception"),
         (403, 'x is forbidden: User "dev" cannot create resource "jobs" in API', "cannot create", "mirrord rbac -n shop"),
         (404, "the server could not find the requested resource", "could not find", "recent"),
@@ -330,15 +222,6 @@ def test_a_server_in_trouble(start: Start, server: ApiServer) -> None:
 # ---------------------------------------------------------------------------------------------- leaving nothing
 
 
-def test_an_answer_that_a_gateway_gave(start: Start, server: ApiServer) -> None:
-    """Nobody knows whether the Job was created: it is removed."""
-    server.refuse("POST", JOBS, 504, "gateway timeout", "")
-    with pytest.raises(MirrordError, match="ateway timeout"):
-        start(JOB, found())
-
-    assert len(deletions(server)) == 1
-
-
 def test_what_came_to_nothing_is_removed(start: Start, server: ApiServer) -> None:
     server.tell(PODS, "ADDED", pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))
     with pytest.raises(MirrordError):
@@ -403,7 +286,7 @@ def test_last_words(start: Start, server: ApiServer) -> None:
 
     assert last_words_of(start.api, agent) == "ValueError: 3."
     server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(RUNNING)))
-    assert last_words_of(start.api, agent) == ""
+    assert last_words_of(start.api, agent) is None
     server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (404, failure(404, "gone", "NotFound")))
     assert last_words_of(start.api, agent) == ""
 

@@ -147,6 +147,7 @@ def test_meshes_leave_it_alone() -> None:
     metadata = job(Agent(), found(), START, JOB)["spec"]["template"]["metadata"]
     assert metadata["labels"]["sidecar.istio.io/inject"] == "false"
     assert metadata["labels"]["kuma.io/sidecar-injection"] == "disabled"
+    assert metadata["annotations"]["consul.hashicorp.com/connect-inject"] == "false"
     assert metadata["annotations"]["linkerd.io/inject"] == "disabled"
 
     metadata = job(Agent(disable_mesh_sidecar_injection=False), found(), START, JOB)["spec"]["template"]["metadata"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster_pods import IMAGE, NODE, event, pod, unplaced
+from mirrord_cli.cluster.agents.spec import default_image
 from mirrord_cli.cluster.agents.watching import ROOM, Failed, Running, State, Waiting, Watched, Watching, last_words
 from mirrord_cli.cluster.objects import Json
 
@@ -114,6 +115,13 @@ def test_images(watching: Any, reason: str, message: str, said: str) -> None:
     assert (failed.category, failed.refused) == ("configuration", False)
 
 
+def test_the_image_that_nobody_named() -> None:
+    watching = job(image=default_image())
+    failed = failure(watching.see_pod("MODIFIED", pod({"waiting": {"reason": "ErrImagePull", "message": MISSING}})))
+
+    assert "docs/image.md" in failed.next_step
+
+
 @pytest.mark.parametrize(
     "state",
     [
@@ -129,6 +137,24 @@ def test_containers_that_a_node_does_not_start(state: Json) -> None:
         "The node doesn't start the agent's container: Container has runAsNonRoot and image will run as root."
     )
     assert failed.refused
+
+
+@pytest.mark.parametrize(
+    "message", ['Internal error occurred: failed calling webhook "a": EOF', "the object has been modified"]
+)
+def test_a_refusal_that_passes(message: str) -> None:
+    """The Job's controller tries again; if nothing comes of that, it is what was heard last."""
+    watching = job()
+
+    assert isinstance(watching.see_events([event("FailedCreate", message, kind="Job")]), Waiting)
+    assert message[1:] in watching.late(60).text
+
+
+def test_where_an_agent_without_a_target_may_be() -> None:
+    seen = event("FailedCreate", 'pods "x" is forbidden: exceeded quota: small', kind="Job")
+
+    assert "agent.namespace" in failure(job().see_events([seen])).next_step
+    assert failure(job(node="").see_events([seen])).next_step.endswith("admits it: -n.")
 
 
 @pytest.mark.parametrize(
@@ -295,11 +321,11 @@ def test_without_the_right_to_see_events() -> None:
         ({"terminated": {"exitCode": 70, "message": "{}\nValueError: 3\n"}}, "ValueError: 3."),
         ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "It was killed for want of memory."),
         ({"terminated": {"exitCode": 0}}, ""),
-        ({"running": {}}, ""),
+        ({"running": {}}, None),
         (None, ""),
     ],
 )
-def test_last_words(state: Json | None, said: str) -> None:
+def test_last_words(state: Json | None, said: str | None) -> None:
     assert last_words(pod(state), "mirrord-agent") == said
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from answering import Answering, Asked, answer, answering
+from mirrord_cli.cluster.api import driver
 from mirrord_cli.cluster.api.driver import Api, open_api, open_configured
 from mirrord_cli.cluster.api.machine import Refused, Retry
 from mirrord_cli.config.keys import Config
@@ -187,6 +188,13 @@ def test_a_watch_is_over_in_time(api: Api, script: Script) -> None:
     assert [kind for kind, _ in api.watch(PODS, seconds=0.2)] == ["ADDED"]
     over.set()
     assert list(api.watch(PODS, seconds=0)) == []
+
+
+def test_a_watch_that_ends_at_once_is_no_storm(api: Api, server: Answering, script: Script) -> None:
+    script.answers = [iter((HEAD, b"0\r\n\r\n")) for _ in range(100)]
+
+    assert list(api.watch(PODS, seconds=1)) == []
+    assert len(server.asked) <= 1 / driver.SHORTEST
 
 
 def test_a_watch_that_is_refused(api: Api, script: Script) -> None:

@@ -145,7 +145,7 @@ def test_nobody_there() -> None:
 
 
 def test_no_such_name() -> None:
-    assert "nobody knows its name" in failure(access("https://mirrord.invalid")).text
+    assert "nobody knows its name" in failure(access("https://nobody.test")).text
 
 
 def test_no_tls() -> None:

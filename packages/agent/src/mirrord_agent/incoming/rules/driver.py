@@ -21,6 +21,8 @@ from mirrord_protocol.values import Failure
 
 NETLINK_NETFILTER = 12
 LIBRARY = "libnftables.so.1"
+LegacyTables = tuple[tuple[socket.AddressFamily, int], ...]
+"""For each family, a descriptor of the list of iptables-legacy's tables."""
 
 
 class Rules:
@@ -30,9 +32,11 @@ class Rules:
     connections reach their clients only while the tables are there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, legacy_tables: LegacyTables | None = None) -> None:
+        """`legacy_tables`: from `open_legacy_tables`, if we had the right to open more then."""
         self.lacking: Failure | None = None
         """Why there can be no rules."""
+        self._legacy_tables = open_legacy_tables() if legacy_tables is None else legacy_tables
         self._keeper = f"mirrord_agent_{secrets.token_hex(6)}"
         self._keeping = False
         self._tables: set[int] = set()
@@ -58,6 +62,9 @@ class Rules:
         self._nft = None
         self._tables.clear()
         self._keeping = False
+        for _, fd in self._legacy_tables:
+            os.close(fd)
+        self._legacy_tables = ()
 
     # ------------------------------------------------------------------------------------------ ports
 
@@ -70,7 +77,7 @@ class Rules:
             self._nft.set_json_output(False)
         if code:
             raise machine.refused(error)
-        return machine.mesh_among([*machine.chains_in(listing), *_legacy_chains()])
+        return machine.mesh_among([*machine.chains_in(listing), *_legacy_chains(self._legacy_tables)])
 
     def take(self, port: int, comment: str) -> None:
         """Make a port's table; its name is what keeps others away. Raises RemoteError, EADDRINUSE if it is taken."""
@@ -130,17 +137,28 @@ class Rules:
             raise machine.refused(error)
 
 
-def _legacy_chains() -> list[str]:
+def open_legacy_tables() -> LegacyTables:
+    """Open the lists of iptables-legacy's tables in the network that we are in, as far as there are any and we may.
+
+    They are root's alone; who is about to be somebody else opens them before.
+    """
+    opened: list[tuple[socket.AddressFamily, int]] = []
+    for name, family in (("ip_tables_names", socket.AF_INET), ("ip6_tables_names", socket.AF_INET6)):
+        try:
+            opened.append((family, os.open(f"/proc/thread-self/net/{name}", os.O_RDONLY | os.O_CLOEXEC)))
+        except OSError:
+            continue  # the kernel has none of it, or we may not look
+    return tuple(opened)
+
+
+def _legacy_chains(tables: LegacyTables) -> list[str]:
     """Return the names of iptables-legacy's chains, as far as they can be seen."""
     found: list[str] = []
-    for names, family, level in (
-        ("ip_tables_names", socket.AF_INET, socket.SOL_IP),
-        ("ip6_tables_names", socket.AF_INET6, socket.IPPROTO_IPV6),
-    ):
+    for family, fd in tables:
+        level = socket.SOL_IP if family == socket.AF_INET else socket.IPPROTO_IPV6
         try:
-            with open(f"/proc/thread-self/net/{names}", "rb") as file:
-                if machine.LEGACY_TABLE not in file.read().split():
-                    continue  # and asking for it would make it
+            if machine.LEGACY_TABLE not in os.pread(fd, 1 << 12, 0).split():
+                continue  # and asking for it would make it
             with socket.socket(family, socket.SOCK_DGRAM) as asker:
                 info = machine.LEGACY_INFO
                 told = kernel.getsockopt(
@@ -151,5 +169,5 @@ def _legacy_chains() -> list[str]:
                     kernel.getsockopt(asker.fileno(), level, machine.LEGACY_GET_ENTRIES, asked)
                 )
         except OSError:
-            continue  # the kernel has none of it, or we may not look
+            continue  # we may not look
     return found

@@ -139,12 +139,24 @@ def remove_agent(api: Api, agent: RunningAgent) -> None:
         api.delete(f"{_jobs(agent.namespace)}/{agent.job}", propagationPolicy="Background")
 
 
-def last_words_of(api: Api, agent: RunningAgent) -> str:
-    """Return what an agent said when it ended, as a sentence; empty if it runs, said nothing, or can't be seen."""
+def last_words_of(api: Api, agent: RunningAgent) -> str | None:
+    """Return what an agent said when it ended, as a sentence; empty if it said nothing, or can't be seen; None if it
+    runs.
+    """
     try:
         return last_words(api.get(f"{_pods(agent.namespace)}/{agent.pod}"), agent.container)
     except (MirrordError, Refused):
         return ""
+
+
+def ending_of(api: Api, agent: RunningAgent, rung: Rung, config: Config) -> RungRefused | MirrordError | None:
+    """Return what is to be raised for an agent that ended by itself; None if it runs, or can't be seen."""
+    try:
+        pod = api.get(f"{_pods(agent.namespace)}/{agent.pod}")
+    except (MirrordError, Refused):
+        return None
+    state = Watching(_watched(agent, config)).see_pod("MODIFIED", pod)
+    return _failed(state, rung) if isinstance(state, Failed) else None
 
 
 # ---------------------------------------------------------------------------------------------- creating
@@ -201,7 +213,7 @@ def _refused(refused: Refused, rung: Rung, agent: RunningAgent) -> RungRefused |
         return MirrordError(
             "cluster", f"The target's pod {agent.pod} was removed while the agent started.", "Try again."
         )
-    why = explain(refused.message, status=refused.status, namespace=namespace)
+    why = explain(refused.message, status=refused.status, namespace=namespace, alone=rung.alone)
     if refused.status in REFUSALS:
         return RungRefused(Refusal(rung, why.text, why.category, why.next_step))
     return MirrordError(why.category, f"The cluster doesn't create the agent: {why.text}", why.next_step)
@@ -216,6 +228,18 @@ def _pods(namespace: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- waiting
+
+
+def _watched(agent: RunningAgent, config: Config, found: FoundTarget | None = None) -> Watched:
+    return Watched(
+        job=agent.job,
+        pod="" if agent.job else agent.pod,
+        container=agent.container,
+        image=config.agent.image or default_image(),
+        namespace=agent.namespace,
+        node=found.node if found else "",
+        uid=found.uid if found and not agent.job else "",
+    )
 
 
 class Change(NamedTuple):
@@ -236,15 +260,7 @@ class _Wait:
     def __init__(self, api: Api, agent: RunningAgent, found: FoundTarget | None, config: Config) -> None:
         self._api, self._agent = api, agent
         self._seconds = float(config.agent.startup_timeout)
-        self._watching = Watching(Watched(
-            job=agent.job,
-            pod=agent.pod,
-            container=agent.container,
-            image=config.agent.image or default_image(),
-            namespace=agent.namespace,
-            node=found.node if found else "",
-            uid=found.uid if found and not agent.job else "",
-        ))  # fmt: skip
+        self._watching = Watching(_watched(agent, config, found))
         self._heard = queue.SimpleQueue[Heard]()
         self._over = threading.Event()
 

@@ -40,10 +40,15 @@ class Rung(Struct, frozen=True, kw_only=True):
     """What a person should know where this is the agent."""
 
     @property
+    def alone(self) -> bool:
+        """Whether it is one without a target."""
+        return self.mode == "job" and self.level == "restricted"
+
+    @property
     def name(self) -> str:
         """What it is, for people."""
         if self.mode == "job":
-            if self.level == "restricted":
+            if self.alone:
                 return "a Job without rights"
             return f"a {'privileged ' if self.privileged else ''}Job on the target's node"
         match self.level:

@@ -17,8 +17,8 @@ SCHEDULING = re.compile(r",? (?:no new claims to deallocate, )?preemption: .*")
 """What the scheduler says of pods that could give way: there are none."""
 TRANSPORT = re.compile(r"rpc error: code = \w+ desc = ")
 ELSEWHERE = "name a namespace that admits it for the agent's Job: agent.namespace (-a)"
-
-
+ELSEWHERE_ALONE = "name a namespace that admits it: -n"
+"""Likewise, for an agent without a target."""
 PASSING = re.compile(r"the object has been modified|failed calling webhook|etcdserver|timed? ?out|deadline exceeded")
 """What says that it may go better another time: a Job's controller tries again by itself."""
 
@@ -42,18 +42,20 @@ def words(message: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "." if text else "No reason is given."
 
 
-def explain(message: str, *, status: int = 403, namespace: str) -> Reason:
+def explain(message: str, *, status: int = 403, namespace: str, alone: bool = False) -> Reason:
     """Return what to tell of a refusal.
 
     Args:
         message: The cluster's words.
         status: That of HTTP.
         namespace: Where the agent was to be.
+        alone: Whether it was to be one without a target.
     """
     text = words(message)
     for pattern, category, step in STEPS:
         if pattern.search(message):
-            return Reason(text, step.format(namespace=namespace), category)
+            elsewhere = ELSEWHERE_ALONE if alone else ELSEWHERE
+            return Reason(text, step.format(namespace=namespace, elsewhere=elsewhere), category)
     if status == 422:
         return Reason(text, "Correct what the configuration says of `agent`.", "configuration")
     if status == 404:
@@ -77,19 +79,17 @@ STEPS = [
         (
             "violates PodSecurity",
             "cluster",
-            "Have the namespace {namespace} labelled pod-security.kubernetes.io/enforce: privileged, or "
-            + ELSEWHERE
-            + ".",
+            "Have the namespace {namespace} labelled pod-security.kubernetes.io/enforce: privileged, or {elsewhere}.",
         ),
         (
             "exceeded quota",
             "cluster",
-            "Make room in the quota, ask for less (agent.resources), or " + ELSEWHERE + ".",
+            "Make room in the quota, ask for less (agent.resources), or {elsewhere}.",
         ),
         (
             "failed quota",
             "configuration",
-            "Give what the quota wants in agent.resources, or " + ELSEWHERE + ".",
+            "Give what the quota wants in agent.resources, or {elsewhere}.",
         ),
         (
             r"(minimum|maximum) [\w./-]+ usage per|max limit to request ratio",
@@ -99,7 +99,7 @@ STEPS = [
         (
             r"admission webhook|ValidatingAdmissionPolicy|security context constraint|MutatingAdmissionPolicy",
             "cluster",
-            "It is a policy of this cluster: ask those who keep it for an exception, or " + ELSEWHERE + ".",
+            "It is a policy of this cluster: ask those who keep it for an exception, or {elsewhere}.",
         ),
         (
             r'serviceaccounts? "[^"]*" not found',

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from mirrord_cli.cluster.agents.reasons import LONGEST, PASSING, explain, words
+from mirrord_cli.cluster.agents.spec import default_image
 from mirrord_cli.cluster.objects import Json
 
 UNAVAILABLE = 69
@@ -19,7 +20,7 @@ MISUSED = 2
 DEFECT = 70
 KILLED = 137
 """That of SIGKILL."""
-ELSEWHERE = "exec format error"
+FOREIGN = "exec format error"
 """What the kernel says of a program that is for another processor."""
 IMAGE = {
     "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError",
@@ -207,6 +208,11 @@ class Watching:
                 "Name an image that the node has or may pull: agent.image (-i), agent.image_pull_policy,"
                 " agent.image_pull_secrets."
             )
+            if self._agent.image == default_image():
+                step = (
+                    "It is looked for under that name where none is named. Build it as mirrord's docs/image.md says, put"
+                    f" it where the cluster finds it, and name it. {step}"
+                )
             return Failed(text, step, "configuration")
         if reason in NOT_CREATED:
             return self._not_started(message or reason)
@@ -222,7 +228,7 @@ class Watching:
         if reason == "OOMKilled":
             step = "Give it more: agent.resources, limits.memory." if agent.job else "Give the target's pod more."
             return Failed("The agent was killed for want of memory.", step, "configuration")
-        if ELSEWHERE in said:
+        if FOREIGN in said:
             step = f"{agent.image} is for another kind of processor than the node's: agent.image (-i)."
             return Failed(f"The node can't run the agent: {words(said)}", step, "configuration")
         if reason in NOT_STARTED:
@@ -251,7 +257,7 @@ class Watching:
             if reason == "FailedCreate" and PASSING.search(message):
                 self._said = message
             elif reason == "FailedCreate" and not self.pod_uid:
-                why = explain(message, namespace=self._agent.namespace)
+                why = explain(message, namespace=self._agent.namespace, alone=not self._agent.node)
                 self.state = Failed(why.text, why.next_step, why.category, refused=True)
             return
         path = about.get("fieldPath", "")
@@ -291,9 +297,11 @@ def _unfinished(pod: Json) -> str:
     return ""
 
 
-def last_words(pod: Json, container: str) -> str:
-    """Return what a pod's container said when it ended, as a sentence; empty if it didn't end, or said nothing."""
+def last_words(pod: Json, container: str) -> str | None:
+    """Return what a pod's container said when it ended, as a sentence; empty if it said nothing, None if it runs."""
     match _container(pod.get("status", {}), container):
+        case {"state": {"running": dict()}}:
+            return None
         case {"state": {"terminated": {"reason": "OOMKilled"}}}:
             return "It was killed for want of memory."
         case {"state": {"terminated": dict(ended)}} if said := _last_words(ended):

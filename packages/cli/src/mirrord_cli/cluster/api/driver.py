@@ -24,6 +24,8 @@ from mirrord_cli.session.access import Access
 
 T = TypeVar("T")
 JSON = "application/json"
+SHORTEST = 0.25
+"""Seconds from one watch to the next: some servers, and what stands before them, end one at once."""
 STRATEGIC = "application/strategic-merge-patch+json"
 
 
@@ -112,7 +114,7 @@ class Api:
         deadline = time.monotonic() + seconds
         events = Events(f"GET {path}")
         attempt = 0
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - (began := time.monotonic())) > 0:
             asked = {"watch": "true", "timeoutSeconds": str(math.ceil(left)), "resourceVersion": events.version} | query
             try:
                 for piece in self._asker.stream(path, asked, left):
@@ -125,6 +127,7 @@ class Api:
                 attempt += 1
                 events.begin_again(anew=False)
                 self._rest(error, attempt, deadline - time.monotonic())
+            time.sleep(max(0.0, min(began + SHORTEST, deadline) - time.monotonic()))
 
     def together(self, *calls: Callable[[], T]) -> list[T]:
         """Return what calls return, made at once, in threads; the first that raised, in their order, raises here."""

@@ -75,7 +75,8 @@ def finding(target: ClusterTarget, namespace: str) -> Rounds[FoundTarget]:
     try:
         return _found(target, namespace, there)
     except Unusable as error:
-        step = "Look at it with `kubectl describe pod`, and try again when it runs, or name another target."
+        look = f"`kubectl describe pod -n {namespace}`"
+        step = f"Look at it with {look}, and try again when it runs, or name another target."
         raise MirrordError("cluster", f"{target.plain} can't be a target now.\n{error.text}", step) from None
     except NoContainer as error:
         named = target_name(ClusterTarget(target.kind, target.name, error.nearest))

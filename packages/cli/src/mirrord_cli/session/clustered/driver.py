@@ -62,7 +62,8 @@ async def serve_in_cluster(
                         if teller.closed:
                             raise
                         log("warning", "agent not met", pod=meet.pod, reason=error.text)
-                        await teller.tell(Unmet(error.category, error.text, error.next_step))
+                        unreached = isinstance(error, ForwardFailed)
+                        await teller.tell(Unmet(error.category, error.text, error.next_step, unreached))
     finally:
         if began is not None:
             with trio.move_on_after(TIDYING) as tidying:

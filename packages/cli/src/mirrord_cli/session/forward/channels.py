@@ -14,7 +14,7 @@ from mirrord_cli.session.forward.events import MOST_SAID, Came, Ended, Event, fa
 
 NAME = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
-PIECE = (64 << 10) - 1
+PIECE = 256 << 10
 """Bytes of data in one message: servers collect a message as a whole, in a buffer that grows by and by."""
 
 

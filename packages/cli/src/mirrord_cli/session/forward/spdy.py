@@ -1,7 +1,7 @@
 """A port-forward as two streams of SPDY/3.1, as `kubectl` does it: what servers from Kubernetes 1.31 on speak. No I/O.
 
 The cluster's parts speak SPDY with each other in any case; an API server that takes it in a websocket hands it on as it
-is, which costs them a third of what messages with channels do. Frames: https://www.chromium.org/spdy/spdy-protocol/;
+is, which costs them a third of what messages with channels do. Frames: draft-mbelshe-httpbis-spdy-00, as
 the streams' headers: k8s.io/kubelet/pkg/cri/streaming/portforward/httpstream.go. There are no windows: who doesn't read
 holds the connection up.
 

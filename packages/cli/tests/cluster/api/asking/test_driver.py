@@ -138,7 +138,7 @@ def test_nobody_there() -> None:
 
 def test_no_such_name() -> None:
     with pytest.raises(Passing, match="nobody knows its name"):
-        ask("https://mirrord.invalid")
+        ask("https://nobody.test")
 
 
 def test_no_tls() -> None:

@@ -1,0 +1,1 @@
+"""What is loaded late, and whether it may still be read then."""
