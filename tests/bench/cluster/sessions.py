@@ -17,7 +17,8 @@ from tests.kit.run import PYTHON, Runner
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 MODES = {"job": "Job", "ephemeral": "ephemeral container"}
-SAYS = ("python3", "-IS", "-c", "print('here')")
+SAYS = ("python3", "-IS", "-c", "import time\nfor _ in range(100): print('here', flush=True), time.sleep(0.05)")
+"""For kubectl, which may attach late, and then shows nothing of what was said before."""
 PEERS = {
     "job": ("run", "peer-{}", "--restart=Never", "--attach", "--command"),
     "ephemeral": ("debug", "target", "--container=peer-{}", "--attach"),
@@ -115,6 +116,7 @@ def first_line(arguments: Sequence[str], environment: dict[str, str] | None = No
         assert process.stdout and process.stderr
         said = process.stdout.readline()
         taken = (time.perf_counter() - began) * 1000
+        process.terminate()
         rest, error = process.communicate()
     if said != "here\n":
         sys.exit(f"{' '.join(arguments)} failed:\n{said}{rest}{error}")

@@ -27,7 +27,9 @@ def rows(place: Place, sessions: Sessions, seconds: float) -> None:
         program = [peers.compiled("http", sessions.runner.folder), str(HTTP)]
         for mode in MODES:
             options, variables = sessions.options(mode, "--steal"), sessions.variables(0.0)
-            with serving(sessions.runner, "pod/target", *program, options=options, env=variables) as server:
+            with serving(
+                sessions.runner, "pod/target", *program, options=options, env=variables, quiet=False
+            ) as server:
                 server.line()
                 _measured(f"stolen, {mode}, from a pod", from_pod, seconds)
 

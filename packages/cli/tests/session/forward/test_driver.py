@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from certificates import Authority
-from forward_server import ForwardServer, Nobody, Port, Program, forward_server
+from forward_server import CHANNELS, SPDY, ForwardServer, Nobody, Port, Program, forward_server
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.forward.driver import ForwardStream, open_forward
 from mirrord_cli.session.reaching.machine import ForwardFailed
@@ -47,11 +47,11 @@ def odd(port: Port) -> None:
     port.receive()
 
 
-@pytest.fixture
-def server() -> Iterator[ForwardServer]:
+@pytest.fixture(params=[SPDY, CHANNELS])
+def server(request: pytest.FixtureRequest) -> Iterator[ForwardServer]:
     hold.clear()
     programs: dict[int, Program] = {ECHO: echo, SINK: sink, SOURCE: source, LAST: last, ODD: odd}
-    with forward_server(programs, AUTHORITY.server()) as found:
+    with forward_server(programs, AUTHORITY.server(), request.param) as found:
         yield found
 
 
@@ -80,6 +80,7 @@ def test_bytes_go_both_ways(server: ForwardServer) -> None:
     trio.run(main)
     assert server.ended.wait(10)
     assert server.asked[0].path == f"/api/v1/namespaces/shop/pods/web/portforward?ports={ECHO}"
+    assert server.offered == [SPDY, CHANNELS]
 
 
 def test_what_is_asked(server: ForwardServer) -> None:
@@ -207,7 +208,10 @@ def test_what_passes_is_tried_again(server: ForwardServer) -> None:
 
 def test_a_server_that_speaks_something_else() -> None:
     async def main() -> None:
-        with forward_server({ECHO: echo}, protocols=()) as server, pytest.raises(ForwardFailed, match="doesn't speak"):
+        with (
+            forward_server({ECHO: echo}, protocol="") as server,
+            pytest.raises(ForwardFailed, match="speaks another protocol"),
+        ):
             async with open_forward(Access(server=server.url), "shop", "web", ECHO):
                 pass
 

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager, suppress
 import trio
 
 from mirrord_cli.session.access import Access
-from mirrord_cli.session.forward.machine import Came, Ended, Event, Forward, Turned, Unheard
+from mirrord_cli.session.forward.events import Came, Ended, Event, Turned, Unheard
+from mirrord_cli.session.forward.machine import Forward
 from mirrord_cli.session.reaching.driver import PATIENCE, connect
 from mirrord_cli.session.reaching.machine import NEXT, ForwardFailed, refused, unreachable
 from mirrord_cli.session.reaching.pipes.driver import Pipe
@@ -139,6 +140,8 @@ async def _open(access: Access, namespace: str, pod: str, port: int) -> ForwardS
             await pipe.send(forward.pull())
             while not (events := forward.receive(await pipe.receive())):
                 pass
+            if first := forward.pull():  # in the websocket
+                await pipe.send(first)
     except BaseException as error:
         await pipe.close()
         match error:
