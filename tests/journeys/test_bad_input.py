@@ -97,7 +97,8 @@ def test_no_target(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["process/x", "process/", "pod/shop", "deployment/shop", "nonsense", "process/-1", "process/99999999999"]
+    "name",
+    ["process/x", "process/", "pods/shop", "deployment/", "pod/Shop", "nonsense", "process/-1", "process/99999999999"],
 )
 def test_target_that_cannot_be(runner: Runner, name: str) -> None:
     refused(runner.exec(name, "true"), name.partition("/")[0])

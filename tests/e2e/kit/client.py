@@ -40,8 +40,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.close()
+        # The pod goes with its namespace; kubectl may take a minute to notice that its command has ended.
+        self._process.kill()
         self._process.wait(PATIENCE)
+        self._process.stdin.close()
         self._process.stdout.close()
 
     def get(self, url: str) -> Answer:

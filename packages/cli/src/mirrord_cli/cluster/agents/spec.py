@@ -137,7 +137,7 @@ def _pod_spec(agent: Agent, found: FoundTarget | None, start: Start, rung: Rung)
     container = _container(agent, found, start) | {
         "name": CONTAINER,
         "resources": RESOURCES if agent.resources is None else agent.resources,
-        "securityContext": _job_security(agent, rung) if found else _own_security(agent),
+        "securityContext": _job_security(agent, found, rung) if found else _own_security(agent),
     }
     spec: Json = {
         "restartPolicy": "Never",
@@ -189,11 +189,8 @@ def _container(agent: Agent, found: FoundTarget | None, start: Start) -> Json:
 # ---------------------------------------------------------------------------------------------- rights
 
 
-def _job_security(agent: Agent, rung: Rung) -> Json:
-    if rung.privileged:
-        return {"privileged": True, **_as_root(), **_profiles(agent)}
-    added = (*OTHERS, *(TRAFFIC if rung.incoming else ()))
-    return {**_limited(agent, added), **_as_root(), **_profiles(agent)}
+def _job_security(agent: Agent, found: FoundTarget, rung: Rung) -> Json:
+    return _targets_rights(agent, found, rung, OTHERS)
 
 
 def _own_security(agent: Agent) -> Json:
@@ -208,11 +205,15 @@ def _ephemeral_security(agent: Agent, found: FoundTarget, rung: Rung) -> Json:
         context |= {"runAsUser": found.user_id}
         context |= {} if found.group_id is None else {"runAsGroup": found.group_id}
         return context | _profiles(agent)
+    return _targets_rights(agent, found, rung, BECOMING)
+
+
+def _targets_rights(agent: Agent, found: FoundTarget, rung: Rung, needed: Collection[str]) -> Json:
     if rung.privileged:
         return {"privileged": True, **_as_root(), **_profiles(agent)}
     # What runtimes give to whoever says nothing is kept: the kernel lets the agent into the target only with all that the
     # target has, and some of that (NET_RAW) may be had by default but not be asked for.
-    added = (*BECOMING, *found.added_capabilities, *(TRAFFIC if rung.incoming else ()))
+    added = (*needed, *found.added_capabilities, *(TRAFFIC if rung.incoming else ()))
     withheld = TRAFFIC if found.host_network else ()  # the node's network is nobody's to take ports in
     return {**_limited(agent, added, withheld), **_as_root(), **_profiles(agent)}
 
