@@ -65,6 +65,7 @@ def test_where_it_is_looked_for(write: Write, tmp_path: Path) -> None:
     assert load(HOME=home, KUBECONFIG="~/one").namespace == "one"
     assert load(one, HOME=home, KUBECONFIG=str(two)).namespace == "one"
     assert load("~/one", HOME=home).namespace == "one"
+    assert load("$WHERE/${NAME}", HOME=home, WHERE=home, NAME="one").namespace == "one"
 
 
 def test_several_files_are_one(write: Write, tmp_path: Path) -> None:

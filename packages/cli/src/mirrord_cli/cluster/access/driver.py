@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import Template
 
 from mirrord_cli.cluster.access.kubeconfig import Chosen, Cluster, Document, Plugin, User, choose, parse_document
 from mirrord_cli.cluster.access.machine import (
@@ -51,7 +52,8 @@ def load_access(
     """Return how the user's cluster is reached.
 
     Args:
-        kubeconfig: A file's path; None: those of KUBECONFIG, or `~/.kube/config`, or what a pod has.
+        kubeconfig: A file's path, which may begin with `~/` and have variables; None: those of KUBECONFIG, or
+            `~/.kube/config`, or what a pod has.
         context: The name of one; None: the current one.
         accept_invalid_certificates: None: as the kubeconfig says.
         use_proxy: Whether variables may name a proxy.
@@ -79,7 +81,7 @@ def load_access(
 def _paths(kubeconfig: str | None, variables: Mapping[str, str]) -> tuple[list[str], bool]:
     """Return the files that may have something, and whether one was named, which has to be there."""
     if kubeconfig:
-        return [_home(kubeconfig, variables)], True
+        return [_home(Template(kubeconfig).safe_substitute(variables), variables)], True
     listed = [path for path in variables.get("KUBECONFIG", "").split(os.pathsep) if path]
     return [_home(path, variables) for path in listed or [DEFAULT]], False
 

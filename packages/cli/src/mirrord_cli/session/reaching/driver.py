@@ -102,7 +102,7 @@ async def _secure(pipe: Pipe, context: ssl.SSLContext | None, name: str) -> Pipe
     """Return a pipe that speaks TLS, if it is to."""
     if context is None:
         return pipe
-    secured = TlsPipe(pipe, context, name)
+    secured = TlsPipe(pipe, context, name.rstrip("."))  # certificates have no dot at the end
     try:
         await secured.shake_hands()
     except BaseException as error:

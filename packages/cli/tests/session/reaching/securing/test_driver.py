@@ -53,6 +53,13 @@ def test_trust() -> None:
     assert handshake(OTHER.server(expired=True), access(verify=False), "any.test") is None
 
 
+def test_an_authority_that_another_vouches_for() -> None:
+    branch = Authority(CLUSTER.ca.create_child_ca())
+
+    assert handshake(branch.server(), access(authorities=branch.pem)) is None
+    assert handshake(branch.server(), access()) is None
+
+
 @pytest.mark.parametrize(
     ("server", "found", "name", "kind"),
     [

@@ -118,6 +118,7 @@ class Asker:
                 f"{self._access.server}{path}{'?' if query else ''}{urlencode(query)}",
                 body=body,
                 headers=headers,
+                redirect=False,
                 preload_content=False,
                 timeout=Timeout(connect=CONNECT, read=patience),
             )
