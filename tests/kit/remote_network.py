@@ -187,9 +187,10 @@ def set_up_links(peer: int) -> None:
 
 
 def set_up_peer() -> None:
-    """Addresses of the peer's end."""
+    """Addresses of the peer's end, which forwards nothing, whatever the machine does: a new namespace takes after it."""
     from pyroute2 import IPRoute
 
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("0", encoding="ascii")
     with IPRoute() as route:
         route.link("set", index=1, state="up")
         index = route.link_lookup(ifname="peer0")[0]

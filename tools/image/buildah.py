@@ -29,7 +29,7 @@ class Store:
 
     def find(self, name: str) -> str | None:
         """Return the id of the image of that name, if there is one."""
-        images = json.loads(self.buildah("images", "--json") or "[]")
+        images = json.loads(self.buildah("images", "--json", "--no-trunc") or "[]")
         return next((image["id"] for image in images if name in (image.get("names") or [])), None)
 
     def pull(self, reference: str, *, newer: bool) -> str:
