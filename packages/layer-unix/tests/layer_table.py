@@ -117,19 +117,21 @@ class SharedTable:
         self.fd = os.memfd_create("table")
         os.write(self.fd, data)
         self._map = mmap.mmap(self.fd, len(data))
+        # A word is written at once, as the session does it; struct.pack_into clears it first, which a layer may see.
+        self._words = memoryview(self._map)[: len(data) // 4 * 4].cast("I")
         self._text_at = len(data) - (1 << 16)
 
     def count(self, at: int, change: int = 1) -> None:
         """Change one of the counters, as WATCHED_AT."""
-        struct.pack_into("<I", self._map, at, struct.unpack_from("<I", self._map, at)[0] + change)
+        self._words[at // 4] += change
 
     def set_flags(self, flags: int) -> None:
         """Replace the table's flags."""
-        struct.pack_into("<I", self._map, FLAGS_AT, flags)
+        self._words[FLAGS_AT // 4] = flags
 
     def set_network(self, flags: int) -> None:
         """Replace the table's network flags."""
-        struct.pack_into("<I", self._map, NETWORK_AT, flags)
+        self._words[NETWORK_AT // 4] = flags
 
     def mark_port(self, which: int, port: int, on: bool = True) -> None:
         """Set or clear a port's bit in a bitmap: OWN_AT or RELAYED_AT."""
@@ -141,5 +143,6 @@ class SharedTable:
 
     def close(self) -> None:
         """Give the memory back; layers keep their own mapping."""
+        self._words.release()
         self._map.close()
         os.close(self.fd)
