@@ -21,7 +21,8 @@ from tests.cluster.machine import hierarchies, mounts_below, without_ports
 
 MOUNTS = Path("/proc/self/mountinfo")
 SETTINGS = Path("/proc/sys")
-KUBELETS = (
+CHANGED = (
+    "net/ipv4/ip_forward",
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -29,7 +30,7 @@ KUBELETS = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
-"""The kernel's settings that the kubelet sets as it likes them; they are put back by clean."""
+"""The kernel's settings that this package and the kubelet change; they are put back by clean."""
 FORWARDED = [("FORWARD", way, PODS, "-m", "comment", "--comment", NETWORK, "-j", "ACCEPT") for way in ("-s", "-d")]
 """Rules without which pods don't reach each other where the machine forwards nothing but its own, as Docker has it."""
 
@@ -96,8 +97,8 @@ def device_owner() -> str | None:
 
 
 def remember_settings(layout: Layout) -> None:
-    """Write down what the settings are that the kubelet will change."""
-    found = {name: (SETTINGS / name).read_text() for name in KUBELETS if (SETTINGS / name).exists()}
+    """Write down what the settings are that will be changed."""
+    found = {name: (SETTINGS / name).read_text() for name in CHANGED if (SETTINGS / name).exists()}
     (layout.run / "settings.json").write_text(json.dumps(found))
 
 

@@ -87,10 +87,11 @@ def _make_room(layout: Layout) -> bool:
         shutil.rmtree(layout.log, ignore_errors=True)
     for folder in (layout.log, layout.records, layout.etc, layout.containerd, layout.images):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not intact:
+        host.remember_settings(layout)
     host.make_device(layout)
     host.make_groups(layout)
     if not intact:
-        host.remember_settings(layout)
         host.make_namespace(layout)
         boot.write_text(processes.boot())
     return not intact
