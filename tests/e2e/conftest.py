@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.e2e.kit.developer import Developer
 from tests.e2e.kit.people import make_person, write_kubeconfig
 from tests.e2e.kit.places import Places, make_places
 from tests.e2e.kit.report import report
-from tests.kit.run import Runner, new_runner, which
+from tests.kit.run import Runner, new_runner, required
 
 LONGEST = 300
 """Seconds for one test with all that it needs."""
@@ -98,15 +97,7 @@ def developer(runner: Runner, kubeconfig: Path, places: Places) -> Developer:
 def require() -> Callable[[str], str]:
     """The path of a program of this machine; without it the test is skipped, or fails where `CI` is set."""
 
-    def find(name: str) -> str:
-        path = which(name)
-        if path is None and os.environ.get("CI"):
-            pytest.fail(f"{name} is missing, and CI is set")
-        if path is None:
-            pytest.skip(f"{name} is not installed")
-        return path
-
-    return find
+    return required
 
 
 @pytest.fixture(scope="session")

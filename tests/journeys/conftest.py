@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.around import Around, start_around
-from tests.kit.run import PYTHON, Runner, new_runner, which
+from tests.kit.run import PYTHON, Runner, new_runner, required
 from tests.kit.serving import free_port
 from tests.kit.target import Target, TargetUnavailable, start_target
 
@@ -136,15 +136,7 @@ def ordinary() -> Iterator[Ordinary]:
 def require() -> Callable[[str], str]:
     """The path of a program of this machine; without it the test is skipped, or fails where `CI` is set."""
 
-    def find(name: str) -> str:
-        path = which(name)
-        if path is None and os.environ.get("CI"):
-            pytest.fail(f"{name} is missing, and CI is set")
-        if path is None:
-            pytest.skip(f"{name} is not installed")
-        return path
-
-    return find
+    return required
 
 
 @pytest.fixture

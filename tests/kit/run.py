@@ -127,6 +127,18 @@ def new_runner(folder: Path, command: Sequence[str] = ()) -> Iterator[Runner]:
     assert runner.leftovers() == []
 
 
+def required(name: str) -> str:
+    """The path of a program of the machine's own; without it the test is skipped, or fails where `CI` is set."""
+    import pytest  # this module is the demo's too
+
+    path = which(name)
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"{name} is missing, and CI is set")
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
 def which(name: str) -> str | None:
     """A program of the machine's own, whatever the tests' environment puts in front."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin:/bin:/usr/sbin:/sbin")

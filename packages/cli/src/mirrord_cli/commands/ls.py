@@ -69,7 +69,7 @@ def ls_command(
     rich = SWITCHES.get(os.environ.get(RICH, "").lower(), False)
     kinds = _kinds(chosen, os.environ)
     resolved = load(said, os.environ, file)
-    # What follows loads a client of 44 MiB: mistakes are told before.
+    # What follows takes a while to load: mistakes are told before.
     from mirrord_cli.cluster.api.driver import open_configured
     from mirrord_cli.cluster.targets.driver import list_targets
 

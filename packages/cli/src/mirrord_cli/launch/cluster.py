@@ -1,7 +1,7 @@
 """Starts a session with a target in a cluster: forks it, has an agent created, and lets the session meet it.
 
-What is created, and in which order it is tried, is decided in ../cluster/. The kubernetes client is loaded here, after
-the fork: session and client load at once, and the client is gone when this process becomes the program.
+What is created, and in which order it is tried, is decided in ../cluster/. What speaks to the API server is loaded here,
+after the fork: session and command line load at once, and all of it is gone when this process becomes the program.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ STEPS = [
         (
             r'User "[^"]*" cannot \w+ resource "',
             "cluster",
-            "Ask for the rights: `mirrord rbac -n {namespace}` prints the least that are needed.",
+            "Ask for the rights: `mirrord rbac -n {namespace}` prints the least; -a for an agent.namespace of its own.",
         ),
         (
             "violates PodSecurity",
