@@ -28,9 +28,10 @@ class Store:
         return run("buildah", *self._options, command, *arguments)
 
     def find(self, name: str) -> str | None:
-        """Return the id of the image of that name, if there is one."""
+        """Return the id of the image of that name, if there is one; as `pull` and `add` write it, which is bare."""
         images = json.loads(self.buildah("images", "--json", "--no-trunc") or "[]")
-        return next((image["id"] for image in images if name in (image.get("names") or [])), None)
+        found = next((image["id"] for image in images if name in (image.get("names") or [])), None)
+        return found and found.removeprefix("sha256:")
 
     def pull(self, reference: str, *, newer: bool) -> str:
         """Get an image from a registry or an archive; return its id. What is here already does, unless `newer`."""
