@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 
 from mirrord_cli.cluster.access.driver import load_access
-from mirrord_cli.session.forward.driver import open_forward
+from mirrord_cli.session.forward.driver import PodPort
 from tests.bench.cluster.place import ECHO, SINK, SOURCE, Place
 
 T = TypeVar("T")
@@ -100,7 +100,13 @@ def _ours(place: Place, delay: float) -> Opens:
         use_proxy=True,
         variables=os.environ,
     )
-    return lambda port: open_forward(loaded.access, place.namespace, "client", port)
+
+    @asynccontextmanager
+    async def opens(port: int) -> AsyncIterator[trio.abc.Stream]:
+        async with PodPort(loaded.access, place.namespace, "client", port) as way, await way.connect() as stream:
+            yield stream
+
+    return opens
 
 
 def _theirs(local: dict[int, int]) -> Opens:

@@ -22,7 +22,7 @@ import pytest
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch import session
 from mirrord_cli.session import server, status
-from mirrord_cli.session.instructions import Meet
+from mirrord_cli.session.instructions import Leave, Meet
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, LocalTarget, Settings
 from mirrord_layer_unix import ABI
 
@@ -235,9 +235,34 @@ def test_a_session_that_dies_before_it_reads_what_it_is_told(
 
     replace(run)
     with session.fork_session(settings) as forked:
-        forked.tell(Meet(pod="shop", patience=1))
+        assert forked.tell(Meet(pod="shop"))
         with pytest.raises(MirrordError, match="ended before it was ready"):
             forked.wait(lambda _text: None)
+
+
+def test_what_a_session_has_said_by_now(settings: Settings, replace: Callable[[Run], None]) -> None:
+    """Nothing, then more than one thing; and it is ready before it has read what it was told."""
+    ready = status.Ready(environment=(), target_name=b"shop", target_pid=7, socket_name=b"mirrord-x")
+
+    def run(_settings: Settings, _link: int, connection: int) -> None:
+        select.select([connection], [], [])
+        say(connection, status.Progress("waiting"), status.Unmet("us", "no", "yes"))
+        say(connection, ready)
+
+    replace(run)
+    said = list[str]()
+    with session.fork_session(settings) as forked:
+        assert forked.hear(said.append) is None
+        assert forked.began is None
+        assert forked.tell(Meet(pod="shop"))
+        assert forked.wait(said.append) == status.Unmet("us", "no", "yes")
+        while forked.tell(Leave()):  # pytest's time-out bounds it
+            os.sched_yield()
+        started = forked.wait(said.append)
+        assert isinstance(started, session.Started) and started.ready == ready
+        os.close(started.link)
+        os.close(started.table)
+    assert said == ["waiting"]
 
 
 def test_what_a_session_says_before_it_dies(settings: Settings, replace: Callable[[Run], None]) -> None:
@@ -246,7 +271,7 @@ def test_what_a_session_says_before_it_dies(settings: Settings, replace: Callabl
 
     replace(run)
     with session.fork_session(settings) as forked:
-        while forked.alive:  # pytest's time-out bounds it
+        while forked.silent:  # pytest's time-out bounds it
             os.sched_yield()
 
         assert forked.failure().text == "There is no room."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.framed import Reader, frame
-from mirrord_cli.session.instructions import Began, Instruction, Meet
+from mirrord_cli.session.instructions import Began, Instruction, Leave, Meet, Runs
 
 ACCESS = Access(
     server="https://10.0.0.1:6443",
@@ -14,11 +14,12 @@ ACCESS = Access(
     headers=(("Authorization", "Bearer abc"),),
 )
 BEGAN = Began(access=ACCESS, namespace="shop", job="mirrord-agent-1", port=30001, token=b"a token")
-MEET = Meet(pod="mirrord-agent-1-x", patience=10)
+REST = [Meet(pod="mirrord-agent-1-x"), Runs(patience=1.5), Leave()]
 
 
 def test_it_travels() -> None:
-    assert Reader[Instruction](Instruction).feed(frame(BEGAN) + frame(MEET)) == [BEGAN, MEET]
+    told = [BEGAN, *REST]
+    assert Reader[Instruction](Instruction).feed(b"".join(map(frame, told))) == told
 
 
 def test_secrets_show_nowhere() -> None:

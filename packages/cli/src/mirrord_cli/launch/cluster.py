@@ -20,19 +20,15 @@ from mirrord_cli.config.target import TARGETLESS, ClusterTarget
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.session import Forked, Started, fork_session
-from mirrord_cli.session.instructions import Began, Meet
 from mirrord_cli.session.settings import Settings
-from mirrord_cli.session.status import Unmet
 
 if TYPE_CHECKING:
-    from mirrord_cli.cluster.agents.driver import RunningAgent
+    from mirrord_cli.cluster.agents.agent import ClusterAgent
     from mirrord_cli.cluster.agents.ladder import Refusal, Rung
     from mirrord_cli.cluster.api.driver import Api
     from mirrord_cli.cluster.targets.found import FoundTarget
 
 TOKEN_SIZE = 32
-LISTENS_WITHIN = 20.0
-"""Seconds from when its container runs that an agent may take to listen: it has to load, perhaps on a busy node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,6 @@ class _Starting:
     ) -> None:
         self._session, self._settings, self._api, self._found = session, settings, api, found
         self._config, self._report = config, report
-        self._began: Began | None = None
 
     def walk(self) -> InCluster:
         """Try rungs until the session has met an agent."""
@@ -114,7 +109,7 @@ class _Starting:
             if isinstance(outcome, Refusal):
                 refusals.append(outcome)
                 continue
-            started, agent = outcome
+            agent, started = outcome
             return InCluster(
                 started,
                 place=found.place if found else "",
@@ -128,70 +123,34 @@ class _Starting:
             )
         raise none_left(refusals)
 
-    def _try(self, rung: Rung) -> tuple[Started, RunningAgent] | Refusal:
-        from mirrord_cli.cluster.agents.driver import (
-            RungRefused,
-            SessionGone,
-            ending_of,
-            last_words_of,
-            remove_agent,
-            start_agent,
-        )
-        from mirrord_cli.cluster.api.machine import Refused
+    def _try(self, rung: Rung) -> tuple[ClusterAgent, Started] | Refusal:
+        from mirrord_cli.cluster.agents.driver import start_agent
+        from mirrord_cli.cluster.agents.outcomes import RungRefused
 
         try:
-            agent = start_agent(
+            return start_agent(
                 self._api,
                 rung,
                 self._found,
                 self._config,
+                self._session,
                 token=secrets.token_bytes(TOKEN_SIZE),
                 owner=_owner(),
-                begun=self._tell,
                 progress=self._report,
-                alive=lambda: self._session.alive,
             )
-            self._session.tell(Meet(pod=agent.pod, patience=LISTENS_WITHIN))
-            outcome = self._session.wait(self._report)
         except RungRefused as refused:
             return refused.refusal
-        except SessionGone:
-            self._tidy()
-            raise self._session.failure() from None
         except MirrordError:
             self._tidy()
             raise
-        if isinstance(outcome, Started):
-            return outcome, agent
-        ending = ending_of(self._api, agent, rung, self._config) if outcome.unreached else None
-        words = last_words_of(self._api, agent)
-        with suppress(MirrordError, Refused):  # it ends by itself, and its Job with it
-            remove_agent(self._api, agent)
-        if isinstance(ending, RungRefused):
-            return ending.refusal
-        if ending is not None:
-            raise ending
-        if (outcome.unreached and words is None) or outcome.category == "configuration":
-            raise MirrordError(outcome.category, outcome.text, outcome.next_step)  # no other agent does better
-        return _unmet(rung, outcome, words or "")
-
-    def _tell(self, began: Began) -> None:
-        self._session.tell(began)  # if it can't be told, nothing is begun
-        self._began = began
 
     def _tidy(self) -> None:
         """Where the session was killed before it met the agent: another one ends it."""
-        if self._began is None or self._session.alive:
+        began = self._session.began
+        if began is None or self._session.silent:
             return
         with suppress(MirrordError), fork_session(self._settings) as session:
-            session.tell(self._began)
-
-
-def _unmet(rung: Rung, unmet: Unmet, words: str) -> Refusal:
-    from mirrord_cli.cluster.agents.ladder import Refusal
-
-    text = f"{unmet.text} It said: {words}" if words and words not in unmet.text else unmet.text
-    return Refusal(rung, text, unmet.category, unmet.next_step)
+            session.tell(began)
 
 
 def _owner() -> str:

@@ -23,7 +23,7 @@ from typing import NoReturn, Self
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.log import lock_log
 from mirrord_cli.session.framed import Reader, frame
-from mirrord_cli.session.instructions import Instruction
+from mirrord_cli.session.instructions import Began, Instruction
 from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.status import Failed, Message, Progress, Ready, Unmet
 from mirrord_layer_unix import ABI
@@ -93,6 +93,8 @@ class Forked:
         self._connection = socket.socket(fileno=status)
         self._reader: Reader[Message] = Reader(Message)
         self._descriptors = list[int]()
+        self.began: Began | None = None
+        """The agent of which it was told last."""
 
     def __enter__(self) -> Self:
         return self
@@ -103,20 +105,23 @@ class Forked:
             os.close(self._link)  # so it ends
 
     @property
-    def alive(self) -> bool:
-        """Whether it is there; it says nothing of itself before it was told something."""
+    def silent(self) -> bool:
+        """Whether there is nothing to hear now; of one that has ended there is."""
         return not select.select([self._connection], [], [], 0)[0]
 
-    def tell(self, instruction: Instruction) -> None:
-        """Give it an instruction.
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when there is something to hear."""
+        return self._connection.fileno()
 
-        Raises:
-            MirrordError: It has ended.
-        """
+    def tell(self, instruction: Instruction) -> bool:
+        """Give it an instruction; False if it takes no more: it is ready, or has ended, as `hear` tells."""
         try:
             self._connection.sendall(frame(instruction))
         except (BrokenPipeError, ConnectionResetError):
-            raise self.failure() from None
+            return False
+        if isinstance(instruction, Began):
+            self.began = instruction
+        return True
 
     def wait(self, report: Callable[[str], None]) -> Started | Unmet:
         """Wait until it is ready, or has not met the agent that it was told of.
@@ -124,7 +129,17 @@ class Forked:
         Raises:
             MirrordError: It won't become ready.
         """
-        while True:
+        while (outcome := self.hear(report)) is None:
+            select.select([self._connection], [], [])
+        return outcome
+
+    def hear(self, progress: Callable[[str], None]) -> Started | Unmet | None:
+        """Return that it is ready, or has not met an agent; None if it has said neither by now.
+
+        Raises:
+            MirrordError: It won't become ready.
+        """
+        while not self.silent:
             try:
                 data, received, _, _ = socket.recv_fds(self._connection, RECEIVE, 1)
             except ConnectionResetError:  # it ended before it read what it was told
@@ -135,16 +150,17 @@ class Forked:
             for message in self._reader.feed(data):
                 match message:
                     case Progress(text):
-                        report(text)
+                        progress(text)
                     case Failed(category, text, next_step):
                         raise MirrordError(category, text, next_step)
                     case Unmet():
                         return message
                     case Ready():
                         return self._started(message)
+        return None
 
     def failure(self) -> MirrordError:
-        """Return why a session that isn't alive ended: in its own words, or with the last ones of its log."""
+        """Return why it has ended: in its own words, or with the last ones of its log."""
         try:
             self.wait(lambda _text: None)
         except MirrordError as error:

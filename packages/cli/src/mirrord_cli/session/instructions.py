@@ -1,8 +1,8 @@
 """What the command line says to a session that is to meet its agent in a cluster, and how that becomes bytes. No I/O.
 
-It goes the other way over the status socket. What the session answers is in status.py: `Ready`, or `Unmet`, after
-which another instruction may follow. When the command line is gone without a `Ready`, the session removes what the
-last `Began` named.
+It goes the other way over the status socket: `Began`, `Meet`, then `Runs` or `Leave`. A `Meet` is answered once, by a
+message of status.py: `Ready`, or `Unmet`, after which another `Began` may follow. When the command line is gone without
+a `Ready`, the session removes what the last `Began` named.
 """
 
 from __future__ import annotations
@@ -31,11 +31,21 @@ class Began(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True
 
 
 class Meet(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
-    """The agent of the last `Began` runs: connect to it."""
+    """The agent of the last `Began` is on its way, in this pod: try to connect to it, from now on."""
 
     pod: str
+
+
+class Runs(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
+    """The container of the agent that is being met runs: from now on, what keeps it from being met counts."""
+
     patience: float
     """Seconds within which it has to listen."""
 
 
-Instruction = Began | Meet
+class Leave(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The agent that is being met comes to nothing: stop trying. It is answered as `Meet` is, unless that was."""
+
+
+Instruction = Began | Meet | Runs | Leave
+"""The session's side of the status socket."""

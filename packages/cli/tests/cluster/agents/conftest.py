@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_starts import EVENTS, JOBS, PARTS, Start
+from agent_starts import EVENTS, JOBS, PARTS, ScriptedSession, Start, when_it_runs
 from cluster_pods import pod
 from scripted_server import ApiServer, api_server, open_to
 
@@ -21,5 +21,7 @@ def server() -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def start(server: ApiServer) -> Start:
-    return Start(open_to(server), server)
+def start(server: ApiServer) -> Iterator[Start]:
+    session = ScriptedSession(when_it_runs)
+    yield Start(open_to(server), server, session)
+    session.close()

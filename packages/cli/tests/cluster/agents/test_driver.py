@@ -10,26 +10,37 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agent_starts import EVENTS, FULL, JOB, JOBS, PARTS, PODS, RUNNING, SECURITY, TARGETLESS, TOKEN, Start, deletions
+from agent_starts import (
+    EVENTS,
+    FULL,
+    JOB,
+    JOBS,
+    PARTS,
+    PODS,
+    RUNNING,
+    SECURITY,
+    TARGETLESS,
+    TOKEN,
+    Answer,
+    Start,
+    deletions,
+    when_it_runs,
+)
 from cluster_pods import event, found, pod, unplaced
 from cluster_rights import right_for
 from mirrord_cli.cluster.agents import rights
-from mirrord_cli.cluster.agents.driver import (
-    RungRefused,
-    RunningAgent,
-    SessionGone,
-    last_words_of,
-    remove_agent,
-)
+from mirrord_cli.cluster.agents.driver import remove_agent
 from mirrord_cli.cluster.agents.ladder import Rung
+from mirrord_cli.cluster.agents.outcomes import RungRefused
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.found import FoundTarget
 from mirrord_cli.config.agent_keys import Agent
 from mirrord_cli.config.keys import Config, Target
 from mirrord_cli.environment.probes import Probe
 from mirrord_cli.errors import MirrordError
-from mirrord_cli.session.instructions import Began
-from scripted_server import ApiServer, Asked, failure
+from mirrord_cli.session.instructions import Began, Instruction, Meet
+from mirrord_cli.session.status import Unmet
+from scripted_server import ApiServer, Asked
 
 # ---------------------------------------------------------------------------------------------- the good case
 
@@ -56,6 +67,7 @@ def test_a_job(start: Start, server: ApiServer) -> None:
         "waiting for the agent's pod",
         "waiting for a place on node node-7",
         "starting the agent on node node-7",
+        "connecting to the agent",
     ]
     assert name in agent.name
 
@@ -101,12 +113,18 @@ def test_where_jobs_are(
 
 def test_the_session_is_told_before_anything_is_asked_of_the_cluster(start: Start, server: ApiServer) -> None:
     server.tell(PODS, "ADDED", pod(RUNNING))
+    asked_before = list[int]()
+
+    def count(instruction: Instruction) -> Answer | None:
+        asked_before.append(len(server.asked))
+        return when_it_runs(instruction)
+
+    start.session.script = count
     agent = start(JOB, found())
 
-    assert start.began == [
-        Began(access=start.api.access, namespace="shop", job=agent.job, port=agent.port, token=TOKEN)
-    ]
-    assert start.asked_before == [0]
+    assert start.told == ["Began", "Meet", "Runs"]
+    assert start.began == Began(access=start.api.access, namespace="shop", job=agent.job, port=agent.port, token=TOKEN)
+    assert asked_before[0] == 0
 
 
 def test_the_session_is_told_of_an_ephemeral_agents_pod(start: Start, server: ApiServer) -> None:
@@ -114,8 +132,8 @@ def test_the_session_is_told_of_an_ephemeral_agents_pod(start: Start, server: Ap
     with pytest.raises(RungRefused):
         start(FULL, found())
 
-    [began] = start.began
-    assert (began.pod, began.job, began.namespace) == ("web-5d8", "", "shop")
+    assert start.told == ["Began"]
+    assert (start.began.pod, start.began.job, start.began.namespace) == ("web-5d8", "", "shop")
 
 
 def test_the_token_goes_to_nobody_but_the_session(start: Start, server: ApiServer) -> None:
@@ -139,7 +157,7 @@ def test_a_rung_that_is_known_to_be_refused(start: Start, server: ApiServer) -> 
         start(replace(FULL, refused="Not this one.", next_step="Another."), found())
 
     assert caught.value.refusal.next_step == "Another."
-    assert server.asked == [] and start.began == []
+    assert server.asked == [] and start.told == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +196,7 @@ def test_a_pod_that_is_refused_later(start: Start, server: ApiServer) -> None:
 
     assert caught.value.refusal.rung == JOB
     looked = server.wait_asked("GET", EVENTS)
-    assert looked.query["fieldSelector"] == f"involvedObject.name={start.began[0].job}"
+    assert looked.query["fieldSelector"] == f"involvedObject.name={start.began.job}"
 
 
 def test_an_agent_that_has_no_use_here(start: Start, server: ApiServer) -> None:
@@ -228,17 +246,16 @@ def test_what_came_to_nothing_is_removed(start: Start, server: ApiServer) -> Non
         start(JOB, found())
 
     [deleted] = deletions(server)
-    assert deleted.path == f"{JOBS}/{start.began[0].job}"
+    assert deleted.path == f"{JOBS}/{start.began.job}"
     assert deleted.query == {"propagationPolicy": "Background"}
 
 
-def test_a_session_that_ends(start: Start, server: ApiServer) -> None:
-    server.tell(PODS, "ADDED", pod())
-    start.alive = lambda: "starting the agent on node node-7" not in start.said
-    with pytest.raises(SessionGone):
+def test_a_session_that_takes_nothing(start: Start, server: ApiServer) -> None:
+    start.session.takes_more = False
+    with pytest.raises(MirrordError, match="The session ended"):
         start(JOB, found())
 
-    assert len(deletions(server)) == 1
+    assert server.asked == []
 
 
 def test_ctrl_c(start: Start, server: ApiServer) -> None:
@@ -275,22 +292,6 @@ def test_removing(start: Start, server: ApiServer) -> None:
     assert [asked.path for asked in deletions(server)] == [f"{JOBS}/{agent.job}"]
 
 
-# ---------------------------------------------------------------------------------------------- last words
-
-
-def test_last_words(start: Start, server: ApiServer) -> None:
-    ended = {"terminated": {"exitCode": 70, "reason": "Error", "message": "{}\nValueError: 3"}}
-    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(ended)))
-    server.tell(PODS, "ADDED", pod(RUNNING))
-    agent = start(JOB, found())
-
-    assert last_words_of(start.api, agent) == "ValueError: 3."
-    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (200, pod(RUNNING)))
-    assert last_words_of(start.api, agent) is None
-    server.answer("GET", f"{PODS}/mirrord-agent-abc-xyz12", (404, failure(404, "gone", "NotFound")))
-    assert last_words_of(start.api, agent) == ""
-
-
 # ---------------------------------------------------------------------------------------------- rights
 
 
@@ -311,7 +312,12 @@ def test_the_rights_are_what_is_asked_for(start: Start, server: ApiServer, rung:
         server.tell(PODS, "ADDED", pod(name=seen, ephemeral=True))
     with pytest.raises(MirrordError, match="removed"):
         start(rung, found())
-    last_words_of(start.api, RunningAgent(namespace="shop", pod=seen, container="x", port=1))
+    unmet = Unmet("cluster", "You can't connect to it.", "Is a VPN off?", unreached=True)
+    start.session.script = lambda instruction: unmet if isinstance(instruction, Meet) else None
+    server.told.clear()
+    server.tell(PODS, "ADDED", pod(name=seen, ephemeral=rung == FULL))
+    with pytest.raises(MirrordError, match="You can't connect"):
+        start(rung, found())
 
     granted = {(right.group, right.resource, each) for right in (*wanted, *rights.ANY) for each in right.verbs}
     assert {

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,10 @@ from mirrord_cli.session.access import Access
 from mirrord_cli.session.clustered import driver
 from mirrord_cli.session.clustered.driver import serve_in_cluster
 from mirrord_cli.session.framed import Reader, frame
-from mirrord_cli.session.instructions import Began, Instruction, Meet
+from mirrord_cli.session.instructions import Began, Instruction, Leave, Meet, Runs
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, PodTarget, Settings
-from mirrord_cli.session.status import Message, Progress, Unmet
+from mirrord_cli.session.status import Message, Unmet
 from mirrord_cli.session.telling.driver import Teller
 from mirrord_protocol.client import Client
 from scripted_server import ApiServer, api_server
@@ -99,7 +100,7 @@ class Line:
 
 
 def run(tmp_path: Path, instructions: list[Instruction], *, settings: Settings = SETTINGS, hang_up: bool = True) -> Met:
-    """Let a session hear these and then that the command line is gone; what came of it."""
+    """Let a session hear these and then, or when it has said something, that the command line is gone; what came of it."""
     met = Met()
 
     async def serve(client: Client) -> None:
@@ -109,11 +110,18 @@ def run(tmp_path: Path, instructions: list[Instruction], *, settings: Settings =
         ours, its = socket.socketpair()
         line = Line(ours)
         line.tell(*instructions)
-        if hang_up:
+
+        async def end(when: Callable[[], Awaitable[None]]) -> None:
+            await when()
             ours.shutdown(socket.SHUT_WR)
+
         log = Log(str(tmp_path / "log").encode())
         with ours, Teller(its.detach()) as teller, trio.fail_after(60):
-            await serve_in_cluster(settings, teller, log, serve)
+            async with trio.open_nursery() as nursery:
+                wait = trio.lowlevel.checkpoint if hang_up else partial(trio.lowlevel.wait_readable, ours)
+                nursery.start_soon(end, wait)
+                await serve_in_cluster(settings, teller, log, serve)
+                nursery.cancel_scope.cancel()
             met.said = line.hear()
         log.close()
 
@@ -144,7 +152,7 @@ def deletions(server: ApiServer) -> list[str]:
     return [asked.path for asked in server.asked if asked.method == "DELETE"]
 
 
-MEET = Meet(pod="mirrord-agent-1-x", patience=10)
+MEET, RUNS = Meet(pod="mirrord-agent-1-x"), Runs(patience=10)
 
 
 def test_it_is_met_and_dismissed(tmp_path: Path) -> None:
@@ -152,13 +160,15 @@ def test_it_is_met_and_dismissed(tmp_path: Path) -> None:
         met = run(tmp_path, [began(server.url, port, job="", pod="shop"), MEET])
 
     assert met.variables == [{b"SHOP": b"Pears"}]
-    assert met.said == [Progress("connecting to the agent")]
+    assert met.said == []
     assert [request.path.partition("?")[0] for request in server.asked] == [
         "/api/v1/namespaces/shop/pods/mirrord-agent-1-x/portforward"
     ]
 
 
-def test_it_listens_a_moment_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runs", [[], [RUNS]])
+def test_it_listens_a_moment_later(tmp_path: Path, runs: list[Instruction]) -> None:
+    """Whether the cluster has told by then that it runs, or not."""
     tried: list[int] = []
     with agent() as port:
 
@@ -169,17 +179,19 @@ def test_it_listens_a_moment_later(tmp_path: Path) -> None:
             onward(port)(end)
 
         with forward_server({port: late}) as server:
-            assert run(tmp_path, [began(server.url, port, job="", pod="shop"), MEET]).variables
+            heard = [began(server.url, port, job="", pod="shop"), MEET, *runs]
+            assert run(tmp_path, heard, hang_up=False).variables
     assert len(tried) == 3
+    assert len(server.asked) == 1
 
 
 def test_another_agent_is_met_after_one_that_failed(tmp_path: Path) -> None:
     with agent() as port, forward_server({port: onward(port), 7: lambda end: end.send(b"no agent's words")}) as server:
         first = began(server.url, 7, job="", pod="shop")
-        met = run(tmp_path, [first, MEET, began(server.url, port, job="", pod="shop"), MEET])
+        met = run(tmp_path, [first, MEET, RUNS, Leave(), began(server.url, port, job="", pod="shop"), MEET])
 
     assert len(met.variables) == 1
-    [_, unmet, _] = met.said
+    [unmet] = met.said
     assert isinstance(unmet, Unmet)
     assert (unmet.category, "failed before it answered" in unmet.text) == ("us", True)
 
@@ -189,8 +201,8 @@ def test_a_wrong_token_is_said(tmp_path: Path) -> None:
         wrong = replace_token(began(server.url, port, job="", pod=""), b"x" * 32)
         met = run(tmp_path, [wrong, MEET, began(server.url, port, job="", pod=""), MEET])
 
-    assert isinstance(met.said[1], Unmet)
-    assert "token" in met.said[1].text
+    assert isinstance(met.said[0], Unmet)
+    assert "token" in met.said[0].text
     assert len(met.variables) == 1
 
 
@@ -202,10 +214,38 @@ def replace_token(began: Began, token: bytes) -> Began:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     with forward_server({}) as server:
-        met = run(tmp_path, [began(server.url, 9, job="", pod=""), Meet(pod="a", patience=0.05)])
+        met = run(tmp_path, [began(server.url, 9, job="", pod=""), MEET, Runs(patience=0.05)], hang_up=False)
 
-    assert isinstance(met.said[1], Unmet)
-    assert "doesn't listen on its port 9" in met.said[1].text
+    assert isinstance(met.said[0], Unmet)
+    assert "doesn't listen on its port 9" in met.said[0].text
+
+
+def test_it_is_left(tmp_path: Path) -> None:
+    """While nobody listens; what is said to that is the answer, and another one may be met."""
+    with agent() as port, forward_server({port: onward(port)}) as server:
+        met = run(tmp_path, [
+            began(server.url, 9, job="", pod=""), MEET, Leave(), began(server.url, port, job="", pod=""), MEET,
+        ])  # fmt: skip
+
+    [unmet] = met.said
+    assert isinstance(unmet, Unmet) and "waited for no more" in unmet.text
+    assert len(met.variables) == 1
+
+
+def test_no_right(tmp_path: Path) -> None:
+    """Nothing that comes later would change that."""
+    with forward_server({}) as server:
+        server.refusals = [(403, "you may not")]
+        met = run(tmp_path, [began(server.url, 9, job="", pod=""), MEET])
+
+    [unmet] = met.said
+    assert isinstance(unmet, Unmet) and unmet.unreached and "you may not" in unmet.text
+
+
+def test_a_pod_that_is_not_there_yet(tmp_path: Path) -> None:
+    with agent() as port, forward_server({port: onward(port)}) as server:
+        server.refusals = [(404, "pod does not exist"), (500, "pod not found"), (503, "starting")]
+        assert run(tmp_path, [began(server.url, port, job="", pod=""), MEET], hang_up=False).variables
 
 
 def test_the_command_line_goes_and_its_job_with_it(tmp_path: Path, cluster: ApiServer) -> None:
@@ -251,5 +291,5 @@ def test_too_many_names_of_variables(tmp_path: Path, cluster: ApiServer) -> None
 
     met = run(tmp_path, [began(cluster.url, 9), MEET], settings=settings)
 
-    assert isinstance(met.said[1], Unmet)
-    assert met.said[1].category == "configuration"
+    assert isinstance(met.said[0], Unmet)
+    assert met.said[0].category == "configuration"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -12,7 +13,7 @@ import trio.testing
 from certificates import Authority
 from forward_server import CHANNELS, SPDY, ForwardServer, Nobody, Port, Program, forward_server
 from mirrord_cli.session.access import Access
-from mirrord_cli.session.forward.driver import ForwardStream, open_forward
+from mirrord_cli.session.forward.driver import ForwardStream, PodPort
 from mirrord_cli.session.reaching.machine import ForwardFailed
 from proxies import proxy_server
 
@@ -53,6 +54,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[ForwardServer]:
     programs: dict[int, Program] = {ECHO: echo, SINK: sink, SOURCE: source, LAST: last, ODD: odd}
     with forward_server(programs, AUTHORITY.server(), request.param) as found:
         yield found
+
+
+@asynccontextmanager
+async def open_forward(access: Access, namespace: str, pod: str, port: int) -> AsyncIterator[ForwardStream]:
+    async with PodPort(access, namespace, pod, port) as way, await way.connect() as stream:
+        yield stream
 
 
 def access(to: ForwardServer, **values: object) -> Access:
@@ -191,19 +198,25 @@ def test_refusals(server: ForwardServer, status: int, message: str, text: str, s
     assert len(server.asked) == 1
 
 
-def test_what_passes_is_tried_again(server: ForwardServer) -> None:
-    server.refusals = [(503, "starting"), (500, "error dialing backend")]
+def test_what_passes_and_what_is_absent(server: ForwardServer) -> None:
+    server.refusals = [
+        (503, "starting"),
+        (500, "error dialing backend"),
+        (404, "no pod"),
+        (400, "no host"),
+        (403, "no"),
+    ]
 
     async def main() -> None:
-        async with open_forward(access(server), "shop", "web", LAST) as stream:
+        async with PodPort(access(server), "shop", "web", LAST) as way:
+            for passing, absent in ((1, 0), (1, 0), (0, 1), (0, 1), (0, 0)):
+                with pytest.raises(ForwardFailed) as caught:
+                    await way.connect()
+                assert (caught.value.passing, caught.value.absent) == (passing, absent)
+            stream = await way.connect()
             assert await exactly(stream, 10) == b"last words"
-        server.refusals = [(503, "starting")] * 5
-        with pytest.raises(ForwardFailed, match="starting"):
-            async with open_forward(access(server), "shop", "web", LAST):
-                pass
 
     trio.run(main)
-    assert len(server.asked) == 6
 
 
 def test_a_server_that_speaks_something_else() -> None:
@@ -268,25 +281,97 @@ def test_cancelled_while_it_opens() -> None:
     trio.run(main)
 
 
-def test_a_port_that_comes_and_goes() -> None:
-    """Each connection is asked for anew: nobody listens at first."""
+@pytest.mark.parametrize(("protocol", "asked"), [(SPDY, 1), (CHANNELS, 4)])
+def test_a_port_that_comes(protocol: str, asked: int) -> None:
+    """Nobody listens at first: it is tried again on the same way, where the protocol lets that be."""
     times = iter(range(10))
 
     def later(port: Port) -> None:
-        if next(times) < 2:
+        if next(times) < 3:
             raise Nobody
+        assert port.receive() == b"hello"
         last(port)
 
     async def main() -> None:
-        with forward_server({ECHO: later}) as server:
-            heard = list[bool]()
-            while not heard or not heard[-1]:
-                async with open_forward(Access(server=server.url), "shop", "web", ECHO) as stream:
-                    try:
-                        assert await exactly(stream, 10) == b"last words"
-                    except trio.BrokenResourceError:
+        with forward_server({ECHO: later}, protocol=protocol) as server:
+            async with PodPort(Access(server=server.url), "shop", "web", ECHO) as way:
+                for _ in range(3):
+                    async with await way.connect() as stream:
+                        with pytest.raises(trio.BrokenResourceError):
+                            await stream.receive_some()
                         assert stream.unheard
-                    heard.append(not stream.unheard)
-            assert heard == [False, False, True]
+                    with pytest.raises(trio.ClosedResourceError):
+                        await stream.send_all(b"x")
+                async with await way.connect() as stream:
+                    await stream.send_all(b"hello")
+                    assert await exactly(stream, 10) == b"last words"
+            assert len(server.asked) == asked
 
     trio.run(main)
+
+
+def test_a_way_that_ends_while_nobody_listens() -> None:
+    """Another one is made."""
+    times = iter(range(10))
+
+    def odd_then_last(port: Port) -> None:
+        match next(times):
+            case 0:
+                raise Nobody
+            case 1:
+                port.socket.close()
+            case _:
+                last(port)
+
+    async def main() -> None:
+        with forward_server({ECHO: odd_then_last}) as server:
+            async with PodPort(Access(server=server.url), "shop", "web", ECHO) as way:
+                for _ in range(2):
+                    async with await way.connect() as stream:
+                        with pytest.raises(trio.BrokenResourceError):
+                            await stream.receive_some()
+                        assert stream.unheard
+                async with await way.connect() as stream:
+                    assert await exactly(stream, 10) == b"last words"
+            assert len(server.asked) == 2
+
+    trio.run(main)
+
+
+def test_a_port_to_which_something_was_sent() -> None:
+    """The server didn't say at once that nobody listens; what was sent is still in its way, so another one is made."""
+
+    def slow(port: Port) -> None:
+        assert port.receive() == b"hello"
+        raise Nobody
+
+    async def main() -> None:
+        with forward_server({ECHO: slow}) as server:
+            async with PodPort(Access(server=server.url), "shop", "web", ECHO) as way:
+                for _ in range(2):
+                    async with await way.connect() as stream:
+                        assert not stream.unheard
+                        await stream.send_all(b"hello")
+                        with pytest.raises(trio.BrokenResourceError):
+                            await stream.receive_some()
+                        assert stream.unheard
+                        assert not stream.reusable
+            assert len(server.asked) == 2
+
+    trio.run(main)
+
+
+def test_cancelled_on_the_way_again(server: ForwardServer) -> None:
+    """A connection of which nobody heard the end isn't followed by another on the same way."""
+
+    async def main() -> None:
+        async with PodPort(access(server), "shop", "web", SINK) as way:
+            with trio.move_on_after(0.01):
+                async with await way.connect() as stream:
+                    await stream.receive_some()
+            async with await way.connect() as stream:
+                assert not stream.reusable
+        hold.set()
+
+    trio.run(main)
+    assert len(server.asked) == 2

@@ -77,6 +77,10 @@ def begun(protocol: str = SPDY) -> tuple[Forward, Server]:
     return forward, server
 
 
+def stage(forward: Forward) -> Stage:
+    return forward.stage
+
+
 def came(events: Iterable[Event]) -> bytes:
     return b"".join(event.data for event in events if isinstance(event, Came))
 
@@ -145,14 +149,60 @@ def test_pings_are_answered_and_nothing_is_nothing() -> None:
     ]
 
 
-@BOTH
-def test_nobody_listens(protocol: str) -> None:
-    forward, server = begun(protocol)
+def test_nobody_listens_by_messages_with_channels() -> None:
+    forward, server = begun(CHANNELS)
 
     events = forward.receive(server.data(b"x") + server.fail(b"connect: connection refused") + server.goodbye())
     assert events == [Came(memoryview(b"x")), Unheard()]
     assert forward.stage is Stage.OVER
     assert forward.receive(b"more") == []
+
+
+def test_nobody_listens_and_then_somebody_does() -> None:
+    forward, server = begun()
+
+    assert forward.receive(server.fail(b"connect: connection refused")) == [Unheard()]
+    assert stage(forward) is Stage.FREE
+    forward.again()
+    assert stage(forward) is Stage.OPEN
+    (frame,) = server.receive(forward.pull())
+    assert frame.data[:12] == struct.pack(">II", 3, 1 << 24) + b"\x80\3\0\1"
+    forward.send(b"hello")
+    (frame,) = server.receive(forward.pull())
+    assert bytes(frame.data) == struct.pack(">II", 7, 5) + b"hello"
+    assert forward.receive(server.message(struct.pack(">II", 7, 2) + b"hi")) == [Came(memoryview(b"hi"))]
+    assert forward.receive(server.goodbye()) == [Ended()]
+
+
+def test_nobody_listens_to_what_was_sent() -> None:
+    """It is in the way of what would follow."""
+    forward, server = begun()
+    forward.send(b"hello")
+
+    assert forward.receive(server.fail(b"connect: connection refused")) == [Unheard()]
+    assert forward.stage is Stage.OVER
+
+
+@pytest.mark.parametrize("end", [Server.goodbye(), Server.goodbye(1011, "idle"), b""])
+def test_a_websocket_that_ended_while_nothing_was_in_it(end: bytes) -> None:
+    """The port had no part in that, so nobody was heard there; what came before the end makes it one."""
+    forward, server = begun()
+    forward.receive(server.fail(b"connect: connection refused"))
+    forward.again()
+
+    assert forward.receive(end) == [Unheard()]
+    assert forward.stage is Stage.OVER
+
+
+def test_a_websocket_that_ends_with_nobody_there() -> None:
+    forward, server = begun()
+
+    assert forward.receive(server.fail(b"connect: connection refused") + server.goodbye()) == [Unheard()]
+    assert forward.stage is Stage.OVER
+    forward, server = begun()
+    forward.receive(server.fail(b"connect: connection refused"))
+    forward.close()
+    assert server.receive(forward.pull())[-1].opcode is Opcode.CLOSE
 
 
 @pytest.mark.parametrize(

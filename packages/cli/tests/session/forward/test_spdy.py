@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrord_cli.session.forward.events import MOST_SAID, Came, Ended, Event, Unheard
+from mirrord_cli.session.forward.events import MOST_SAID, Accepted, Came, Ended, Event, Unheard
 from mirrord_cli.session.forward.spdy import PIECE, Spdy
 
 ERROR, DATA = 1, 3
@@ -37,6 +37,13 @@ def receive(spdy: Spdy, *messages: bytes) -> list[Event]:
     return [event for message in messages for event in spdy.receive(memoryview(message), begins=True)]
 
 
+def opened() -> Spdy:
+    """One whose first connection has begun."""
+    spdy = Spdy(1)
+    spdy.begin()
+    return spdy
+
+
 def came(events: Iterable[Event]) -> bytes:
     return b"".join(event.data for event in events if isinstance(event, Came))
 
@@ -58,19 +65,50 @@ def test_what_is_said_first() -> None:
     assert frames[1][2] == b""
 
 
+def test_one_connection_after_the_other() -> None:
+    """Their streams have other numbers, their headers are packed on from the last; what is late of the first is nothing."""
+    spdy, inflate = Spdy(7), zlib.decompressobj()
+    first = spdy.begin()
+    assert receive(spdy, data(DATA, b"", 1), data(ERROR, REFUSED, 1)) == [Unheard()]
+    second = spdy.begin()
+
+    blocks, numbers = list[bytes](), list[int]()
+    left = first + second
+    while left:
+        size = 8 + (struct.unpack_from(">II", left)[1] & 0xFFFFFF)
+        if left[0] & 0x80:
+            numbers.append(struct.unpack_from(">I", left, 8)[0])
+            blocks.append(inflate.decompress(left[18:size]))
+        left = left[size:]
+    assert numbers == [1, 3, 5, 7]
+    assert [block[-1:] for block in blocks] == [b"0", b"0", b"1", b"1"]
+    assert b"".join(spdy.wrap(memoryview(b"hello"))) == data(7, b"hello")
+    late = (data(DATA, b"late"), reset(ERROR), reset(DATA), data(ERROR, REFUSED, 1))
+    assert receive(spdy, *late) == []
+    assert receive(spdy, data(7, b"you", 1), data(5, b"", 1)) == [Came(memoryview(b"you")), Ended()]
+
+
 def test_much_is_cut_into_frames() -> None:
     content = bytes(range(256)) * 1024
-    frames = list(Spdy(1).wrap(memoryview(content)))
+    frames = list(opened().wrap(memoryview(content)))
 
     assert b"".join(frame[8:] for frame in frames) == content
     for frame in frames:
         assert struct.unpack_from(">II", frame) == (DATA, len(frame) - 8)
         assert len(frame) <= PIECE + 8
-    assert list(Spdy(1).wrap(memoryview(b""))) == []
+    assert list(opened().wrap(memoryview(b""))) == []
+
+
+def test_the_server_accepts() -> None:
+    spdy = opened()
+
+    assert receive(spdy, reply(DATA), reply(7)) == []
+    assert receive(spdy, reply(ERROR)) == [Accepted()]
+    assert receive(spdy, reply(ERROR)) == []
 
 
 def test_bytes_come() -> None:
-    spdy = Spdy(1)
+    spdy = opened()
 
     assert (
         came(receive(spdy, reply(ERROR), reply(DATA), data(DATA, b"hello "), data(DATA), data(DATA, b"you")))
@@ -89,7 +127,7 @@ def test_how_it_is_cut_means_nothing(cuts: list[int]) -> None:
         + data(ERROR, b"", 1)
         + data(DATA, b"", 1)
     )
-    spdy, events, position = Spdy(1), list[Event](), 0
+    spdy, events, position = opened(), list[Event](), 0
     for cut in [*cuts, len(whole)]:
         events += receive(spdy, whole[position : position + cut])
         position += cut
@@ -102,7 +140,7 @@ def test_how_it_is_cut_means_nothing(cuts: list[int]) -> None:
 @pytest.mark.parametrize("first", [True, False])
 def test_the_ports_end(last: bytes, first: bool) -> None:
     ends = [data(ERROR, b"", 1), last] if first else [last, data(ERROR, b"", 1)]
-    events = receive(Spdy(1), *ends)
+    events = receive(opened(), *ends)
 
     assert came(events) == b"last words"
     assert events[-1] == Ended() and len(events) == 2
@@ -117,18 +155,18 @@ def test_the_ports_end(last: bytes, first: bool) -> None:
     ],
 )
 def test_nobody_listens(frames: tuple[bytes, ...]) -> None:
-    assert receive(Spdy(1), *frames) == [Unheard()]
+    assert receive(opened(), *frames) == [Unheard()]
 
 
 def test_other_failures() -> None:
-    assert receive(Spdy(1), data(ERROR, b"no such pod"), reset(DATA), reset(ERROR)) == [Ended("no such pod")]
-    assert receive(Spdy(1), reset(DATA), data(ERROR, b"", 1)) == [Ended("the connection to the port was reset")]
-    (event,) = receive(Spdy(1), data(ERROR, b"x" * 100_000, 1), data(DATA, b"", 1))
+    assert receive(opened(), data(ERROR, b"no such pod"), reset(DATA), reset(ERROR)) == [Ended("no such pod")]
+    assert receive(opened(), reset(DATA), data(ERROR, b"", 1)) == [Ended("the connection to the port was reset")]
+    (event,) = receive(opened(), data(ERROR, b"x" * 100_000, 1), data(DATA, b"", 1))
     assert event == Ended("x" * MOST_SAID)
 
 
 def test_pings() -> None:
-    spdy = Spdy(1)
+    spdy = opened()
     receive(spdy, control(6, struct.pack(">I", 2)) + control(6, struct.pack(">I", 3)), control(6, b""))
 
     assert spdy.answer() == control(6, struct.pack(">I", 2))
@@ -136,7 +174,7 @@ def test_pings() -> None:
 
 
 def test_a_long_control_frame_is_not_kept() -> None:
-    spdy = Spdy(1)
+    spdy = opened()
     receive(spdy, struct.pack(">II", 0x8003_0008, 0xFFFFFF))
     for _ in range(255):
         receive(spdy, bytes(65536))
@@ -146,10 +184,10 @@ def test_a_long_control_frame_is_not_kept() -> None:
 
 
 def test_another_version() -> None:
-    assert receive(Spdy(1), struct.pack(">II", 0x8002_0001, 4)) == [Ended("the API server speaks another SPDY")]
+    assert receive(opened(), struct.pack(">II", 0x8002_0001, 4)) == [Ended("the API server speaks another SPDY")]
 
 
 @given(st.lists(st.binary(max_size=100), max_size=10))
 def test_garbage(messages: list[bytes]) -> None:
-    for event in receive(Spdy(1), *messages):
-        assert isinstance(event, Came | Ended | Unheard)
+    for event in receive(opened(), *messages):
+        assert isinstance(event, Accepted | Came | Ended | Unheard)

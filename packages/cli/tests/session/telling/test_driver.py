@@ -14,7 +14,7 @@ from mirrord_cli.session.instructions import Meet
 from mirrord_cli.session.status import Message, Progress, Unmet
 from mirrord_cli.session.telling.driver import Teller
 
-MEET = Meet(pod="a", patience=1.5)
+MEET = Meet(pod="a")
 
 
 def run(script: Callable[[Teller, socket.socket], Awaitable[None]]) -> None:

@@ -48,8 +48,6 @@ class Waiting(Struct, frozen=True):
 class Running(Struct, frozen=True):
     """Its container runs."""
 
-    pod: str
-
 
 class Failed(Struct, frozen=True):
     """It won't run."""
@@ -86,8 +84,10 @@ class Watching:
 
     def __init__(self, agent: Watched) -> None:
         self._agent = agent
+        self.pod = agent.pod
+        """The name of the agent's or the target's, once it has a node."""
         self.pod_uid = ""
-        """The agent's or the target's, once it was seen."""
+        """Likewise, once it was seen."""
         self._said = ""
         """The cluster's last complaint, for when the time is over."""
         self._unplaced = ""
@@ -103,6 +103,8 @@ class Watching:
         if self._agent.uid and pod["metadata"]["uid"] != self._agent.uid:
             return self.state
         self.pod_uid = pod["metadata"]["uid"]
+        if _node(pod):
+            self.pod = pod["metadata"]["name"]
         self.state = self._state(change, pod)
         return self.state
 
@@ -170,7 +172,7 @@ class Watching:
             case {"state": {"terminated": dict(ended)}}:
                 return self._ended(ended)
             case {"state": {"running": dict()}}:
-                return Running(name)
+                return Running()
             case {"state": {"waiting": dict(waiting)}} if state := self._hindered(waiting):
                 return state
         for condition in status.get("conditions", []):

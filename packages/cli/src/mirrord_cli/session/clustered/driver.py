@@ -1,7 +1,7 @@
 """Meets an agent in a cluster as the command line says, and sees that it isn't left there.
 
-The command line creates agents (../../cluster/agents/); what it says is in ../instructions.py. An agent on this machine
-is met in ../agent/driver.py.
+The command line creates agents (../../cluster/agents/); what it says is in ../instructions.py, and how long an agent is
+tried to be met in machine.py. An agent on this machine is met in ../agent/driver.py.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from mirrord_cli.session.clustered.machine import Meeting, Trouble, trouble_of
 from mirrord_cli.session.failed import SessionFailed
-from mirrord_cli.session.forward.driver import open_forward
+from mirrord_cli.session.forward.driver import PodPort
 from mirrord_cli.session.hello import hello_for, look, refused
-from mirrord_cli.session.instructions import Began, Meet
+from mirrord_cli.session.instructions import Began, Leave, Meet, Runs
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.reaching.machine import ForwardFailed
 from mirrord_cli.session.removing.driver import remove_job
 from mirrord_cli.session.settings import EnvironmentRules, Settings
-from mirrord_cli.session.status import Progress, Unmet
+from mirrord_cli.session.status import Unmet
 from mirrord_cli.session.telling.driver import Teller
 from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_client
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.values import Hello
 
-FIRST_PAUSE, LAST_PAUSE = 0.02, 0.3
-"""Seconds between attempts to reach an agent that doesn't listen yet."""
 TIDYING = 8.0
 """Seconds that are taken to remove what was begun: nothing waits for it, and an agent ends by itself."""
 AGAIN = 2.0
 """Seconds after which a Job that wasn't there is looked for again: its creation may have been on the way."""
+
+
+class _Left(Exception):
+    """The command line wants the agent met no more."""
 
 
 async def serve_in_cluster(
@@ -50,20 +53,24 @@ async def serve_in_cluster(
                     return
                 case Began() as began:
                     met = False
-                case Meet() as meet:
+                case Meet(pod=pod):
                     assert began is not None
                     try:
-                        await teller.tell(Progress("connecting to the agent"))
-                        async with _meet(began, meet, settings) as client:
+                        async with _meet(began, pod, settings, teller) as client:
                             met = True
                             await serve(client)
                         return
                     except (ForwardFailed, SessionFailed) as error:
                         if teller.closed:
                             raise
-                        log("warning", "agent not met", pod=meet.pod, reason=error.text)
+                        log("warning", "agent not met", pod=pod, reason=error.text)
                         unreached = isinstance(error, ForwardFailed)
                         await teller.tell(Unmet(error.category, error.text, error.next_step, unreached))
+                    except _Left:
+                        text = f"The agent in pod {pod} was waited for no more."
+                        await teller.tell(Unmet("cluster", text, "Try again."))
+                case Runs() | Leave():  # it was told meanwhile that this one can't be met
+                    continue
     finally:
         if began is not None:
             with trio.move_on_after(TIDYING) as tidying:
@@ -72,40 +79,68 @@ async def serve_in_cluster(
 
 
 @asynccontextmanager
-async def _meet(began: Began, meet: Meet, settings: Settings) -> AsyncIterator[Client]:
-    async with _client(
-        began, meet, hello_for(settings.environment, began.token), settings.target.name, look(settings)
-    ) as client:
+async def _meet(began: Began, pod: str, settings: Settings, teller: Teller) -> AsyncIterator[Client]:
+    hello = hello_for(settings.environment, began.token)
+    meeting = Meeting(trio.current_time())
+
+    async def pause(seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            match await teller.hear():
+                case Runs(patience=patience):
+                    meeting.runs(trio.current_time(), patience)
+                case _:  # or the command line is gone
+                    raise _Left
+
+    async with _client(began, pod, hello, settings.target.name, look(settings), meeting, pause) as client:
         yield client
 
 
 @asynccontextmanager
-async def _client(began: Began, meet: Meet, hello: Hello, target: str, step: str) -> AsyncIterator[Client]:
+async def _client(
+    began: Began,
+    pod: str,
+    hello: Hello,
+    target: str,
+    step: str,
+    meeting: Meeting,
+    pause: Callable[[float], Awaitable[None]],
+) -> AsyncIterator[Client]:
     """Yield a client of the agent, which may take a moment until it listens."""
-    deadline, pause = trio.current_time() + meet.patience, FIRST_PAUSE
     met = False
-    while True:
-        try:
-            async with open_forward(began.access, began.namespace, meet.pod, began.port) as stream:
-                async with open_client(stream, hello) as client:
-                    met = True
-                    yield client
-                return
-        except RemoteError as error:
-            if met:
-                raise
-            raise refused(error.failure, target) from None
-        except (ConnectionLost, RemoteProtocolError) as error:
-            if met:
-                raise
-            if not stream.unheard:
-                text = f"The agent in pod {meet.pod} failed before it answered: {stream.reason or error}."
-                raise SessionFailed("us", text, step) from None
-        if trio.current_time() + pause > deadline:
-            text = f"The agent in pod {meet.pod} doesn't listen on its port {began.port}."
-            raise SessionFailed("cluster", text, f"`kubectl logs -n {began.namespace} {meet.pod}` may tell why.")
-        await trio.sleep(pause)
-        pause = min(pause * 2, LAST_PAUSE)
+    unheard = SessionFailed(
+        "cluster",
+        f"The agent in pod {pod} doesn't listen on its port {began.port}.",
+        f"`kubectl logs -n {began.namespace} {pod}` may tell why.",
+    )
+    async with PodPort(began.access, began.namespace, pod, began.port) as port:
+        while True:
+            started = trio.current_time()
+            failed: ForwardFailed | SessionFailed = unheard
+            trouble = Trouble.UNHEARD
+            try:
+                async with await port.connect() as stream:
+                    if not stream.unheard:
+                        async with open_client(stream, hello) as client:
+                            met = True
+                            yield client
+                        return
+            except ForwardFailed as error:
+                failed, trouble = error, trouble_of(error)
+            except RemoteError as error:
+                if met:
+                    raise
+                raise refused(error.failure, target) from None
+            except (ConnectionLost, RemoteProtocolError) as error:
+                if met:
+                    raise
+                if not stream.unheard:
+                    text = f"The agent in pod {pod} failed before it answered: {stream.reason or error}."
+                    failed = SessionFailed("us", text, step)
+                    trouble = Trouble.CUT if isinstance(error, ConnectionLost) else Trouble.LASTING
+            seconds = meeting.failed(trouble, started, trio.current_time())
+            if seconds is None:
+                raise failed
+            await pause(seconds)
 
 
 async def _tidy(began: Began, log: Log, *, met: bool) -> None:
@@ -123,5 +158,7 @@ async def _tidy(began: Began, log: Log, *, met: bool) -> None:
 async def _dismiss(began: Began) -> None:
     """Meet an agent in order to end it: an ephemeral container can't be removed, but ends with its session."""
     hello = hello_for(EnvironmentRules(wanted=False), began.token)
-    async with _client(began, Meet(pod=began.pod, patience=TIDYING), hello, began.pod, ""):
+    meeting = Meeting(trio.current_time())
+    meeting.runs(trio.current_time(), TIDYING)
+    async with _client(began, began.pod, hello, began.pod, "", meeting, trio.sleep):
         pass

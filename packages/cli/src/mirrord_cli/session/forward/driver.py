@@ -1,18 +1,18 @@
-"""Carries a port-forward: a Trio stream to a port of a pod.
+"""Carries a port-forward: Trio streams to a port of a pod, one at a time.
 
 Nothing is read of the server while nobody takes what came: the kernel's buffers, and so the pod's, fill up.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from typing import Self
 
 import trio
 
 from mirrord_cli.session.access import Access
-from mirrord_cli.session.forward.events import Came, Ended, Event, Turned, Unheard
-from mirrord_cli.session.forward.machine import Forward
+from mirrord_cli.session.forward.events import Accepted, Came, Ended, Event, Turned, Unheard
+from mirrord_cli.session.forward.machine import Forward, Stage
 from mirrord_cli.session.reaching.driver import PATIENCE, connect
 from mirrord_cli.session.reaching.machine import NEXT, ForwardFailed, refused, unreachable
 from mirrord_cli.session.reaching.pipes.driver import Pipe
@@ -21,9 +21,10 @@ from mirrord_cli.session.reaching.securing.driver import trouble_of
 
 PIECE = 256 << 10
 """Bytes that are put into messages, and these into TLS, at once."""
+QUIET = 0.02
+"""Seconds after which a connection that the server has accepted is taken for one to which somebody listens. The error
+comes in the same breath with the acceptance; where it is later for once, the way there has to be made anew."""
 RIGHT = "get and create pods/portforward"
-PAUSES = (0.1, 0.4)
-"""Seconds before it is tried again where the server can't just now."""
 
 
 class ForwardStream(trio.abc.Stream):
@@ -35,8 +36,11 @@ class ForwardStream(trio.abc.Stream):
         self._came = b""
         self._taken = 0
         """Bytes of those that were handed out."""
+        self._accepted = False
         self._over = False
         self._closed = False
+        self._broken = False
+        """Perhaps not all of what begins it was sent."""
         self.unheard = False
         """Nobody listens on the port, as the server told by now."""
         self.reason = ""
@@ -67,9 +71,7 @@ class ForwardStream(trio.abc.Stream):
                 if self.reason:
                     raise trio.BrokenResourceError(self.reason)
                 return b""
-            self.take(self._forward.receive(await self._pipe.receive()))
-            if answer := self._forward.pull():
-                self._pipe.offer(answer)
+            await self._receive()
         came, start = self._came, self._taken
         if start == 0 and (max_bytes is None or len(came) <= max_bytes):
             self._taken = len(came)
@@ -79,13 +81,55 @@ class ForwardStream(trio.abc.Stream):
         return piece
 
     async def aclose(self) -> None:
-        """Say goodbye, as far as that needs no waiting, and close."""
-        if not self._closed:
-            self._closed = True
-            self._forward.close()
-            with suppress(trio.BrokenResourceError):
-                self._pipe.offer(self._forward.pull())
+        """Close; the way there too, unless it can be of use again."""
+        self._closed = True
+        if self.reusable:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self.end()
+
+    async def end(self) -> None:
+        """Close it with the way there; say goodbye, as far as that needs no waiting."""
+        self._closed = True
+        self._forward.close()
+        with suppress(trio.BrokenResourceError):
+            self._pipe.offer(self._forward.pull())
         await self._pipe.close()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether nobody listened, and the way there can be taken once more."""
+        return self._forward.stage is Stage.FREE and not self._broken
+
+    async def again(self) -> ForwardStream:
+        """Return another connection on the same way."""
+        self._forward.again()
+        stream = ForwardStream(self._pipe, self._forward)
+        stream._broken = True
+        with suppress(trio.BrokenResourceError):  # it shows when somebody receives
+            await self._pipe.send(self._forward.pull())
+            stream._broken = False
+        return stream
+
+    async def settle(self) -> None:
+        """Wait until the server has said that nobody listens, if it says so at once, as servers do.
+
+        Nothing may be sent before where the way there is to be taken once more.
+        """
+        if not self._forward.accepts:
+            return
+        with suppress(trio.BrokenResourceError):  # it shows when somebody receives
+            with trio.move_on_after(PATIENCE):
+                while not self._accepted and not self._over:
+                    await self._receive()
+            with trio.move_on_after(QUIET):
+                while not self._came and not self._over:
+                    await self._receive()
+
+    async def _receive(self) -> None:
+        self.take(self._forward.receive(await self._pipe.receive()))
+        if answer := self._forward.pull():
+            self._pipe.offer(answer)
 
     def take(self, events: list[Event]) -> None:
         """Note what happened."""
@@ -94,6 +138,8 @@ class ForwardStream(trio.abc.Stream):
             self._came, self._taken = b"".join(pieces), 0
         for event in events:
             match event:
+                case Accepted():
+                    self._accepted = True
                 case Unheard():
                     self._over = self.unheard = True
                     self.reason = "nobody listens on the port"
@@ -105,60 +151,75 @@ class ForwardStream(trio.abc.Stream):
             raise trio.ClosedResourceError
 
 
-@asynccontextmanager
-async def open_forward(access: Access, namespace: str, pod: str, port: int) -> AsyncIterator[ForwardStream]:
-    """Yield a stream to a port on the loopback of a pod's network; it is closed with the block.
+class PodPort:
+    """A port on the loopback of a pod's network, as the API server gives connections to it.
 
-    Whether somebody listens there shows later: `unheard`. What fails in passing is tried again, for a moment.
-
-    Raises:
-        ForwardFailed: The API server can't be reached, or refuses.
+    The way there is kept for the next connection where nobody listened to one and the server has room for more: that
+    takes one round trip instead of four.
     """
-    stream = await _open_patiently(access, namespace, pod, port)
-    try:
-        yield stream
-    finally:
-        await stream.aclose()
 
+    def __init__(self, access: Access, namespace: str, pod: str, port: int) -> None:
+        self._access, self._namespace, self._pod, self._port = access, namespace, pod, port
+        self._stream: ForwardStream | None = None
 
-async def _open_patiently(access: Access, namespace: str, pod: str, port: int) -> ForwardStream:
-    for pause in PAUSES:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._stream is not None:
+            await self._stream.end()
+
+    @property
+    def kept(self) -> bool:
+        """Whether the next connection has its way there already."""
+        return self._stream is not None and self._stream.reusable
+
+    async def connect(self) -> ForwardStream:
+        """Return a stream to the port, after the last one is closed.
+
+        Whether nobody listens there mostly shows by then, else later: `unheard`.
+
+        Raises:
+            ForwardFailed: The API server can't be reached, or refuses.
+        """
+        last = self._stream
+        if last is not None and last.reusable:
+            self._stream = await last.again()
+        else:
+            if last is not None:
+                await last.end()
+            self._stream = await self._open()
+        await self._stream.settle()
+        return self._stream
+
+    async def _open(self) -> ForwardStream:
+        access = self._access
+        pipe, place = await connect(access)
+        forward = Forward(place, access.headers, self._namespace, self._pod, self._port)
         try:
-            return await _open(access, namespace, pod, port)
-        except ForwardFailed as error:
-            if not error.passing:
-                raise
-        await trio.sleep(pause)
-    return await _open(access, namespace, pod, port)
-
-
-async def _open(access: Access, namespace: str, pod: str, port: int) -> ForwardStream:
-    pipe, place = await connect(access)
-    forward = Forward(place, access.headers, namespace, pod, port)
-    try:
-        with trio.fail_after(PATIENCE):
-            await pipe.send(forward.pull())
-            while not (events := forward.receive(await pipe.receive())):
-                pass
-            if first := forward.pull():  # in the websocket
-                await pipe.send(first)
-    except BaseException as error:
-        await pipe.close()
-        match error:
-            case trio.TooSlowError():
-                raise unreachable(Trouble(Kind.SILENT), access) from None
-            case trio.BrokenResourceError():
-                cause = error.__cause__
-                raise unreachable(trouble_of(cause) if isinstance(cause, OSError) else CUT, access) from None
-        raise
-    stream = ForwardStream(pipe, forward)
-    stream.take(events[1:])
-    match events[0]:
-        case Turned(status, body):
-            await stream.aclose()
-            raise refused(status, body, f"connect to pod {pod}", RIGHT)
-        case Ended(reason):
-            await stream.aclose()
-            text = f"There is no connection to pod {pod} by the API server {access.server}: {reason}."
-            raise ForwardFailed("cluster", text, NEXT, passing=True)
-    return stream
+            with trio.fail_after(PATIENCE):
+                await pipe.send(forward.pull())
+                while not (events := forward.receive(await pipe.receive())):
+                    pass
+                if first := forward.pull():  # in the websocket
+                    await pipe.send(first)
+        except BaseException as error:
+            await pipe.close()
+            match error:
+                case trio.TooSlowError():
+                    raise unreachable(Trouble(Kind.SILENT), access) from None
+                case trio.BrokenResourceError():
+                    cause = error.__cause__
+                    raise unreachable(trouble_of(cause) if isinstance(cause, OSError) else CUT, access) from None
+            raise
+        stream = ForwardStream(pipe, forward)
+        stream.take(events[1:])
+        match events[0]:
+            case Turned(status, body):
+                await stream.end()
+                raise refused(status, body, f"connect to pod {self._pod}", RIGHT)
+            case Ended(reason):
+                await stream.end()
+                text = f"There is no connection to pod {self._pod} by the API server {access.server}: {reason}."
+                raise ForwardFailed("cluster", text, NEXT, passing=True)
+        return stream

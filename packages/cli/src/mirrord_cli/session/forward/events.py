@@ -16,6 +16,11 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The server has a connection, and makes one to the port; not all servers say so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Came:
     """Bytes of the port."""
 
@@ -42,7 +47,7 @@ class Ended:
     reason: str = ""
 
 
-Event = Opened | Came | Unheard | Turned | Ended
+Event = Opened | Accepted | Came | Unheard | Turned | Ended
 
 
 def failure_of(said: bytes) -> Unheard | Ended:

@@ -15,7 +15,7 @@ from websockets.protocol import CLIENT, Protocol, State
 
 from mirrord_cli.session.forward import channels, spdy
 from mirrord_cli.session.forward.channels import Channels
-from mirrord_cli.session.forward.events import Ended, Event, Opened, Turned, Unheard
+from mirrord_cli.session.forward.events import Came, Ended, Event, Opened, Turned, Unheard
 from mirrord_cli.session.forward.spdy import Spdy
 from mirrord_cli.session.forward.upgrade import NoAnswer, Upgrade
 from mirrord_cli.session.reaching.machine import Place
@@ -34,6 +34,8 @@ class Stage(enum.Enum):
     ASKED = "asked"
     """For the websocket."""
     OPEN = "open"
+    FREE = "free"
+    """Nobody listened, and nothing was sent; the websocket has room for another connection."""
     OVER = "over"
 
 
@@ -64,6 +66,10 @@ class Forward:
         self._socket = Protocol(CLIENT, max_size=MOST)
         self._spoken: Spdy | Channels = Spdy(port)
         self._port = port
+        self._again = False
+        """It isn't the first connection, and nothing has come."""
+        self._sent = False
+        """Something was sent to the port."""
         self.stage = Stage.ASKED
 
     @property
@@ -71,20 +77,32 @@ class Forward:
         """What is spoken, once it is open."""
         return self._upgrade.protocol
 
+    @property
+    def accepts(self) -> bool:
+        """Whether the server says that it has a connection, and lets another one follow where nobody listened."""
+        return isinstance(self._spoken, Spdy)
+
     def pull(self) -> bytes:
         """Return the bytes that are to be sent to the server now."""
         unsent, self._unsent = [*self._unsent, *self._socket.data_to_send()], []
         return unsent[0] if len(unsent) == 1 else b"".join(unsent)
 
+    def again(self) -> None:
+        """Have another connection made, after one to which nobody listened."""
+        assert self.stage is Stage.FREE
+        self._socket.send_binary(self._spoken.begin())
+        self.stage, self._again = Stage.OPEN, True
+
     def send(self, data: bytes | bytearray | memoryview) -> None:
         """Have bytes sent to the port."""
         assert self.stage is Stage.OPEN
+        self._sent = True
         for message in self._spoken.wrap(memoryview(data)):
             self._socket.send_binary(message)
 
     def close(self) -> None:
         """Have a goodbye sent."""
-        if self.stage is Stage.OPEN:
+        if self.stage in {Stage.OPEN, Stage.FREE}:
             self.stage = Stage.OVER
             self._socket.send_close(1000)
 
@@ -102,12 +120,19 @@ class Forward:
             self._socket.receive_eof()
         for event in self._events():
             events.append(event)
-            if isinstance(event, Ended | Unheard):
-                self.stage = Stage.OVER
-                return events
+            match event:
+                case Unheard() if self.accepts and not self._sent:
+                    self.stage = Stage.FREE
+                case Unheard() | Ended():
+                    self.stage = Stage.OVER
+                    return events
+                case Came():
+                    self._again = False
         if not data or self._socket.state in {State.CLOSING, State.CLOSED}:
+            if self.stage is Stage.OPEN:
+                # Something on the way may end a websocket that seems idle: the port had no part in that.
+                events.append(Unheard() if self._again else self._end())
             self.stage = Stage.OVER
-            events.append(self._end())
         return events
 
     def _answered(self, data: bytes) -> Iterator[Event]:

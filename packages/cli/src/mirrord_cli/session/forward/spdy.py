@@ -6,6 +6,9 @@ draft-mbelshe-httpbis-spdy-00 with version 3; the streams' headers are read by
 k8s.io/kubelet/pkg/cri/streaming/portforward/httpstream.go. There are no windows: who doesn't read holds the connection
 up.
 
+A connection to the port is a pair of streams. The next pair may be opened once one is over to which nothing was sent:
+what the port doesn't take would hold up one of the few threads with which Go's library serves all streams.
+
 The server's header blocks aren't looked at, so there is nothing to uncompress; ours are compressed without the
 protocol's dictionary, which Go's reader takes only where the block says that it was used.
 """
@@ -16,15 +19,15 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from mirrord_cli.session.forward.events import MOST_SAID, Came, Ended, Event, failure_of
+from mirrord_cli.session.forward.events import MOST_SAID, Accepted, Came, Ended, Event, failure_of
 
 NAME = "SPDY/3.1+portforward.k8s.io"
-ERROR, DATA = 1, 3
-"""Numbers of the streams: a client's are odd. kubectl makes them in this order."""
+FIRST, STEP = 1, 2
+"""Numbers of streams: a client's are odd."""
 PIECE = 128 << 10
 """Bytes of data in one frame."""
 CONTROL = 0x8003_0000
-SYN_STREAM, RST_STREAM, PING = 1, 3, 6
+SYN_STREAM, SYN_REPLY, RST_STREAM, PING = 1, 2, 3, 6
 FIN = 0x01
 HEAD = struct.Struct(">II")
 NUMBER = struct.Struct(">I")
@@ -33,7 +36,7 @@ KEPT = 8
 
 
 class Spdy:
-    """The two streams of one port."""
+    """Connections to one port, one after the other: two streams each."""
 
     def __init__(self, port: int) -> None:
         self._port = str(port)
@@ -45,21 +48,35 @@ class Spdy:
         self._first = self._second = 0
         """The two words of its head."""
         self._control = b""
-        self._open = {ERROR, DATA}
+        self._pairs = 0
+        self._error = self._data = 0
+        """The streams' numbers."""
+        self._open = set[int]()
+        self._unanswered = set[int]()
         self._said = b""
         self._reason = ""
         self._answer = b""
 
     def begin(self) -> bytes:
-        """Return what is to be sent first."""
+        """Return what is to be sent first for a connection; the one before has to be over."""
+        assert not self._open
+        last = HEAD.pack(self._data, FIN << 24) if self._pairs else b""  # else the server would keep it
+        self._error = FIRST + 2 * STEP * self._pairs  # before the data's, as kubectl does it
+        self._data = self._error + STEP
+        self._open, self._unanswered = {self._error, self._data}, {self._error, self._data}
+        self._said, self._reason = b"", ""
         # Nothing is ever said in the stream of errors.
-        return self._stream(ERROR, "error") + HEAD.pack(ERROR, FIN << 24) + self._stream(DATA, "data")
+        begun = (
+            self._stream(self._error, "error") + HEAD.pack(self._error, FIN << 24) + self._stream(self._data, "data")
+        )
+        self._pairs += 1
+        return last + begun
 
     def wrap(self, data: memoryview) -> Iterator[bytes]:
         """Yield the messages that carry bytes to the port."""
         for start in range(0, len(data), PIECE):
             piece = data[start : start + PIECE]
-            yield b"".join((HEAD.pack(DATA, len(piece)), piece))
+            yield b"".join((HEAD.pack(self._data, len(piece)), piece))
 
     def receive(self, data: memoryview, *, begins: bool) -> Iterator[Event]:
         """Take a message, or a part of one: they mean nothing here."""
@@ -81,9 +98,9 @@ class Spdy:
                 self._left -= len(piece)
                 if self._is_control:
                     self._control += bytes(piece[: KEPT - len(self._control)])
-                elif self._first == DATA:
+                elif self._first == self._data:
                     yield Came(piece)
-                elif self._first == ERROR:
+                elif self._first == self._error:
                     self._said += bytes(piece[: MOST_SAID - len(self._said)])
             if self._left == 0:
                 yield from self._whole()
@@ -105,6 +122,11 @@ class Spdy:
             return
         number = NUMBER.unpack_from(self._control)[0] if len(self._control) >= NUMBER.size else 0
         match self._first & 0xFFFF:
+            case kind if kind == SYN_REPLY:
+                if self._unanswered:
+                    self._unanswered.discard(number)
+                    if not self._unanswered:
+                        yield Accepted()
             case kind if kind == RST_STREAM:
                 yield from self._finish(number, "the connection to the port was reset")
             case kind if kind == PING:
@@ -113,13 +135,15 @@ class Spdy:
 
     def _finish(self, stream: int, reason: str) -> Iterator[Event]:
         """Note a stream's end. What it means shows once both are over: an error may be said after the data's end."""
+        if stream not in self._open:  # of a connection before
+            return
         self._open.discard(stream)
         self._reason = self._reason or reason
         if not self._open:
             yield failure_of(self._said) if self._said else Ended(self._reason)
 
     def _stream(self, number: int, kind: str) -> bytes:
-        headers = {"streamtype": kind, "port": self._port, "requestid": "0"}
+        headers = {"streamtype": kind, "port": self._port, "requestid": str(self._pairs)}
         plain = NUMBER.pack(len(headers))
         for each in (text.encode() for pair in headers.items() for text in pair):
             plain += NUMBER.pack(len(each)) + each

@@ -26,14 +26,18 @@ class ForwardFailed(Exception):
         text: What went wrong, in whole sentences.
         next_step: What to do about it.
         passing: Whether it may be otherwise in a moment.
+        absent: Whether what was asked for isn't there, to the server or to the node; it may be yet to come.
     """
 
-    def __init__(self, category: str, text: str, next_step: str, *, passing: bool = False) -> None:
+    def __init__(
+        self, category: str, text: str, next_step: str, *, passing: bool = False, absent: bool = False
+    ) -> None:
         super().__init__(text)
         self.category = category
         self.text = text
         self.next_step = next_step
         self.passing = passing
+        self.absent = absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,9 @@ def refused(status: int, body: bytes, what: str, right: str) -> ForwardFailed:
             "cluster", text, f"It takes the right to {right}; `mirrord rbac` prints all that it takes."
         )
     if status == 404:
-        return ForwardFailed("cluster", f"You can't {what}: {said}.", "It is gone; start anew.")
-    return ForwardFailed("cluster", f"You can't {what}: {said}.", NEXT, passing=status in PASSING)
+        return ForwardFailed("cluster", f"You can't {what}: {said}.", "It is gone; start anew.", absent=True)
+    text = f"You can't {what}: {said}."
+    return ForwardFailed("cluster", text, NEXT, passing=status in PASSING, absent=status == 400)
 
 
 def message_of(body: bytes) -> str:
