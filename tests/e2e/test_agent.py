@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.e2e.kit.client import Client
-from tests.e2e.kit.cluster import GONE, Cluster, container_id, processes, running_agents, wait_until
+from tests.e2e.kit.cluster import GONE, Cluster, main_process, running_agents, wait_until
 from tests.e2e.kit.developer import Developer
 from tests.e2e.kit.workloads import NOTE, Json
 
@@ -65,9 +65,13 @@ def test_rights_in_the_kernel(developer: Developer, cluster: Cluster) -> None:
     """Once it serves it is the target's user, with no more rights than the target has and rules for connections need."""
     with developer.start("deployment/locked", "sleep", "60") as program:
         program.wait_said("  log          ", errors=True)
-        pod = cluster.pod(developer.namespace, "locked")
-        (name,) = running_agents(pod)
-        pid = min(processes(container_id(pod, name)))
+
+        def agent() -> tuple[Json, str]:
+            pod = cluster.pod(developer.namespace, "locked")
+            (name,) = running_agents(pod)
+            return pod, name
+
+        pid = main_process(agent)
         done = subprocess.run(["cat", f"/proc/{pid}/status"], capture_output=True, text=True, check=True)
         status = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
         assert status["Uid"].split() == ["10001"] * 4

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.kit.client import Client
-from tests.e2e.kit.cluster import GONE, Cluster, container_id, processes, running_agents, wait_until
+from tests.e2e.kit.cluster import GONE, Cluster, main_process, running_agents, wait_until
 from tests.e2e.kit.developer import Developer, Program
 from tests.e2e.kit.images import SHOP
 from tests.e2e.kit.people import write_kubeconfig
@@ -49,13 +49,16 @@ def session_of(program: Program) -> int:
 
 def agent_of(cluster: Cluster, namespace: str, mode: str) -> int:
     """The agent's process, on this machine's node."""
-    if mode == "job":
-        (pod,) = cluster.get(namespace, "pods", "-l", OURS)["items"]
-        name = "mirrord-agent"
-    else:
+
+    def look() -> tuple[Json, str]:
+        if mode == "job":
+            (pod,) = cluster.get(namespace, "pods", "-l", OURS)["items"]
+            return pod, "mirrord-agent"
         pod = cluster.pod(namespace, "go")
         (name,) = running_agents(pod)
-    return min(processes(container_id(pod, name)))
+        return pod, name
+
+    return main_process(look)
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_what_a_person_is_told(standing: Standing) -> None:
     """Once what is what, with the times of the steps before it."""
     said = standing.program.errors()
     assert said.count("  incoming     stolen") == said.count(", ready after ") == 1
-    assert re.search(r"^ +\d+\.\d s  connecting to the agent", said, re.MULTILINE)
+    assert re.search(r"^ +\d+\.\d s  (starting|waiting for|connecting to) ", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("name", "mode"), [("flask", "ephemeral"), ("express", "job")])

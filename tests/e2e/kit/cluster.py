@@ -98,10 +98,20 @@ def wait_until(true: Callable[[], object], seconds: float, otherwise: Callable[[
 
 
 def container_id(pod: Json, name: str) -> str:
-    """A container's id, of 64 digits."""
+    """A container's id, of 64 digits; empty as long as the cluster doesn't tell of it."""
     statuses = pod["status"].get("containerStatuses", []) + pod["status"].get("ephemeralContainerStatuses", [])
-    found: str = next(status["containerID"] for status in statuses if status["name"] == name)
-    return found.rpartition("/")[2]
+    found = next((status.get("containerID", "") for status in statuses if status["name"] == name), "")
+    return str(found).rpartition("/")[2]
+
+
+def main_process(look: Callable[[], tuple[Json, str]]) -> int:
+    """The first process of a container on this machine's node; a session may be ready before the cluster tells of it.
+
+    Args:
+        look: Returns its pod, as it is now, and its name.
+    """
+    wait_until(lambda: container_id(*look()), GONE, lambda: look()[0]["status"])
+    return min(processes(container_id(*look())))
 
 
 def processes(container: str) -> dict[int, str]:
