@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http
 import json
+import socket
 import ssl
 import struct
 import threading
@@ -33,6 +34,8 @@ class Nobody(Exception):
 class Port:
     """What a pod's program sees of a connection, and what it can do; by messages with channels."""
 
+    silent = False
+    """Whether streams are answered by the program itself."""
     further = False
     """Whether there is room for another connection after one to which nobody listened."""
 
@@ -75,6 +78,10 @@ class Port:
     def end(self) -> None:
         """Say that the program has closed its side."""
 
+    def cut(self) -> None:
+        """End the connection without a goodbye, TLS's neither."""
+        self.socket.socket.shutdown(socket.SHUT_RDWR)
+
 
 class SpdyPort(Port):
     """The same, by SPDY: written down from its description, for a server."""
@@ -98,8 +105,12 @@ class SpdyPort(Port):
             headers = self._headers(self.inflate.decompress(body[10:]))
             assert headers["port"] == str(self.number)
             self.streams[headers["streamtype"]] = stream
-            reply = self.deflate.compress(struct.pack(">I", 0)) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
-            self.control(2, struct.pack(">I", stream) + reply)
+            if not self.silent:
+                self.reply(headers["streamtype"])
+
+    def reply(self, kind: str) -> None:
+        reply = self.deflate.compress(struct.pack(">I", 0)) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.control(2, struct.pack(">I", self.streams[kind]) + reply)
 
     def frame(self) -> tuple[int | None, int, int, bytes]:
         """A control frame's kind, or None; a data frame's stream; flags; what is in it."""
@@ -162,6 +173,7 @@ class ForwardServer:
 
     programs: Mapping[int, Program]
     protocol: str
+    silent: bool = False
     refusals: list[tuple[int, str]] = field(default_factory=list)
     """Answers to the next requests, in place of a websocket: a status and the server's words."""
     asked: list[Request] = field(default_factory=list)
@@ -190,6 +202,7 @@ class ForwardServer:
         assert socket.request is not None
         number = int(socket.request.path.rpartition("ports=")[2])
         port = (SpdyPort if self.protocol == SPDY else Port)(socket, number)
+        port.silent = self.silent
         with contextlib.suppress(ConnectionClosed):
             nobody = True
             while nobody:
@@ -207,10 +220,14 @@ class ForwardServer:
 
 @contextmanager
 def forward_server(
-    programs: Mapping[int, Program], context: ssl.SSLContext | None = None, protocol: str = SPDY
+    programs: Mapping[int, Program],
+    context: ssl.SSLContext | None = None,
+    protocol: str = SPDY,
+    *,
+    silent: bool = False,
 ) -> Iterator[ForwardServer]:
     """Serve until the block ends."""
-    found = ForwardServer(programs, protocol)
+    found = ForwardServer(programs, protocol, silent)
     with serve(
         found.handle,
         "127.0.0.1",

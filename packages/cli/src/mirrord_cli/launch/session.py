@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class Forked:
         self._settings, self._link = settings, link
         self._connection = socket.socket(fileno=status)
         self._reader: Reader[Message] = Reader(Message)
+        self._heard = deque[Message]()
         self._descriptors = list[int]()
         self.began: Began | None = None
         """The agent of which it was told last."""
@@ -107,7 +109,7 @@ class Forked:
     @property
     def silent(self) -> bool:
         """Whether there is nothing to hear now; of one that has ended there is."""
-        return not select.select([self._connection], [], [], 0)[0]
+        return not self._heard and not select.select([self._connection], [], [], 0)[0]
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when there is something to hear."""
@@ -139,7 +141,19 @@ class Forked:
         Raises:
             MirrordError: It won't become ready.
         """
-        while not self.silent:
+        while True:
+            while self._heard:
+                match self._heard.popleft():
+                    case Progress(text):
+                        progress(text)
+                    case Failed(category, text, next_step):
+                        raise MirrordError(category, text, next_step)
+                    case Unmet() as unmet:
+                        return unmet
+                    case Ready() as ready:
+                        return self._started(ready)
+            if not select.select([self._connection], [], [], 0)[0]:
+                return None
             try:
                 data, received, _, _ = socket.recv_fds(self._connection, RECEIVE, 1)
             except ConnectionResetError:  # it ended before it read what it was told
@@ -147,17 +161,7 @@ class Forked:
             self._descriptors += received
             if not data:
                 raise _ended(self._settings)
-            for message in self._reader.feed(data):
-                match message:
-                    case Progress(text):
-                        progress(text)
-                    case Failed(category, text, next_step):
-                        raise MirrordError(category, text, next_step)
-                    case Unmet():
-                        return message
-                    case Ready():
-                        return self._started(message)
-        return None
+            self._heard += self._reader.feed(data)
 
     def failure(self) -> MirrordError:
         """Return why it has ended: in its own words, or with the last ones of its log."""

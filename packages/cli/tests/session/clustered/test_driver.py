@@ -8,16 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 
-from forward_server import Nobody, Port, forward_server
+from forward_server import CHANNELS, SPDY, Nobody, Port, forward_server
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.clustered import driver
 from mirrord_cli.session.clustered.driver import serve_in_cluster
@@ -30,6 +29,7 @@ from mirrord_cli.session.telling.driver import Teller
 from mirrord_protocol.client import Client
 from scripted_server import ApiServer, api_server
 
+SILENT = 8
 TOKEN = bytes(range(32))
 JOB = "/apis/batch/v1/namespaces/shop/jobs/mirrord-agent-1"
 SETTINGS = Settings(
@@ -80,6 +80,9 @@ def onward(port: int) -> Callable[[Port], None]:
     return carry
 
 
+Before = dict[type[Instruction], threading.Event]
+
+
 @dataclass
 class Line:
     """The command line's end of the status socket."""
@@ -99,30 +102,40 @@ class Line:
             return []
 
 
-def run(tmp_path: Path, instructions: list[Instruction], *, settings: Settings = SETTINGS, hang_up: bool = True) -> Met:
-    """Let a session hear these and then, or when it has said something, that the command line is gone; what came of it."""
+def run(tmp_path: Path, *steps: list[Instruction], settings: Settings = SETTINGS, before: Before | None = None) -> Met:
+    """Let a session hear what a command line tells it, which then is gone; what came of it.
+
+    Args:
+        tmp_path: For the log.
+        steps: What is told; each after the answer to the one before, if that asked for one.
+        settings: The session's.
+        before: Instructions that are told only when something has happened.
+    """
     met = Met()
 
     async def serve(client: Client) -> None:
         met.variables.append(dict(client.welcome.environment))
 
+    async def command_line(line: Line) -> None:
+        for step in steps:
+            for instruction in step:
+                if before and type(instruction) in before:
+                    await trio.to_thread.run_sync(before[type(instruction)].wait, abandon_on_cancel=True)
+                line.tell(instruction)
+            if any(isinstance(each, Meet) for each in step):
+                await trio.lowlevel.wait_readable(line.socket)
+                met.said += line.hear()
+        line.socket.shutdown(socket.SHUT_WR)
+
     async def inside() -> None:
         ours, its = socket.socketpair()
-        line = Line(ours)
-        line.tell(*instructions)
-
-        async def end(when: Callable[[], Awaitable[None]]) -> None:
-            await when()
-            ours.shutdown(socket.SHUT_WR)
-
         log = Log(str(tmp_path / "log").encode())
         with ours, Teller(its.detach()) as teller, trio.fail_after(60):
             async with trio.open_nursery() as nursery:
-                wait = trio.lowlevel.checkpoint if hang_up else partial(trio.lowlevel.wait_readable, ours)
-                nursery.start_soon(end, wait)
+                nursery.start_soon(command_line, Line(ours))
                 await serve_in_cluster(settings, teller, log, serve)
                 nursery.cancel_scope.cancel()
-            met.said = line.hear()
+            met.said += Line(ours).hear()
         log.close()
 
     trio.run(inside)
@@ -167,7 +180,8 @@ def test_it_is_met_and_dismissed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("runs", [[], [RUNS]])
-def test_it_listens_a_moment_later(tmp_path: Path, runs: list[Instruction]) -> None:
+@pytest.mark.parametrize(("protocol", "asked"), [(SPDY, 1), (CHANNELS, 3)])
+def test_it_listens_a_moment_later(tmp_path: Path, runs: list[Instruction], protocol: str, asked: int) -> None:
     """Whether the cluster has told by then that it runs, or not."""
     tried: list[int] = []
     with agent() as port:
@@ -178,17 +192,17 @@ def test_it_listens_a_moment_later(tmp_path: Path, runs: list[Instruction]) -> N
                 raise Nobody
             onward(port)(end)
 
-        with forward_server({port: late}) as server:
+        with forward_server({port: late}, protocol=protocol) as server:
             heard = [began(server.url, port, job="", pod="shop"), MEET, *runs]
-            assert run(tmp_path, heard, hang_up=False).variables
+            assert run(tmp_path, heard).variables
     assert len(tried) == 3
-    assert len(server.asked) == 1
+    assert len(server.asked) == asked
 
 
 def test_another_agent_is_met_after_one_that_failed(tmp_path: Path) -> None:
     with agent() as port, forward_server({port: onward(port), 7: lambda end: end.send(b"no agent's words")}) as server:
         first = began(server.url, 7, job="", pod="shop")
-        met = run(tmp_path, [first, MEET, RUNS, Leave(), began(server.url, port, job="", pod="shop"), MEET])
+        met = run(tmp_path, [first, MEET, RUNS], [Leave(), began(server.url, port, job="", pod="shop"), MEET])
 
     assert len(met.variables) == 1
     [unmet] = met.said
@@ -199,7 +213,7 @@ def test_another_agent_is_met_after_one_that_failed(tmp_path: Path) -> None:
 def test_a_wrong_token_is_said(tmp_path: Path) -> None:
     with agent() as port, forward_server({port: onward(port)}) as server:
         wrong = replace_token(began(server.url, port, job="", pod=""), b"x" * 32)
-        met = run(tmp_path, [wrong, MEET, began(server.url, port, job="", pod=""), MEET])
+        met = run(tmp_path, [wrong, MEET], [began(server.url, port, job="", pod=""), MEET])
 
     assert isinstance(met.said[0], Unmet)
     assert "token" in met.said[0].text
@@ -214,22 +228,52 @@ def replace_token(began: Began, token: bytes) -> Began:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     with forward_server({}) as server:
-        met = run(tmp_path, [began(server.url, 9, job="", pod=""), MEET, Runs(patience=0.05)], hang_up=False)
+        met = run(tmp_path, [began(server.url, 9, job="", pod=""), MEET, Runs(patience=0.05)])
 
     assert isinstance(met.said[0], Unmet)
     assert "doesn't listen on its port 9" in met.said[0].text
 
 
-def test_it_is_left(tmp_path: Path) -> None:
-    """While nobody listens; what is said to that is the answer, and another one may be met."""
-    with agent() as port, forward_server({port: onward(port)}) as server:
-        met = run(tmp_path, [
-            began(server.url, 9, job="", pod=""), MEET, Leave(), began(server.url, port, job="", pod=""), MEET,
-        ])  # fmt: skip
+@pytest.mark.parametrize("port", [9, SILENT])
+def test_it_is_left(tmp_path: Path, port: int) -> None:
+    """While nobody listens, or somebody does who says nothing: it is answered at once, and another one may be met."""
+    tried = threading.Event()
+
+    def silent(end: Port) -> None:
+        tried.set()
+        end.receive()
+        end.receive()
+
+    def nobody(_end: Port) -> None:
+        tried.set()
+        raise Nobody
+
+    with agent() as other, forward_server({9: nobody, SILENT: silent, other: onward(other)}) as server:
+        met = run(
+            tmp_path,
+            [began(server.url, port, job="", pod=""), MEET, Leave()],
+            [began(server.url, other, job="", pod=""), MEET],
+            before={Leave: tried},
+        )
 
     [unmet] = met.said
     assert isinstance(unmet, Unmet) and "waited for no more" in unmet.text
     assert len(met.variables) == 1
+
+
+def test_the_news_that_it_runs_ends_a_pause(tmp_path: Path) -> None:
+    """A failure that was borne with before counts from then on."""
+    tried = threading.Event()
+
+    def absent(end: Port) -> None:
+        tried.set()
+        end.fail(b"the pod's sandbox is gone")
+
+    with forward_server({9: absent}, protocol=CHANNELS) as server:
+        met = run(tmp_path, [began(server.url, 9, job="", pod=""), MEET, RUNS], before={Runs: tried})
+
+    [unmet] = met.said
+    assert isinstance(unmet, Unmet) and "the pod's sandbox is gone" in unmet.text
 
 
 def test_no_right(tmp_path: Path) -> None:
@@ -245,7 +289,7 @@ def test_no_right(tmp_path: Path) -> None:
 def test_a_pod_that_is_not_there_yet(tmp_path: Path) -> None:
     with agent() as port, forward_server({port: onward(port)}) as server:
         server.refusals = [(404, "pod does not exist"), (500, "pod not found"), (503, "starting")]
-        assert run(tmp_path, [began(server.url, port, job="", pod=""), MEET], hang_up=False).variables
+        assert run(tmp_path, [began(server.url, port, job="", pod=""), MEET]).variables
 
 
 def test_the_command_line_goes_and_its_job_with_it(tmp_path: Path, cluster: ApiServer) -> None:

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from certificates import Authority
-from forward_server import CHANNELS, SPDY, ForwardServer, Nobody, Port, Program, forward_server
+from forward_server import CHANNELS, SPDY, ForwardServer, Port, Program, forward_server
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.forward.driver import ForwardStream, PodPort
 from mirrord_cli.session.reaching.machine import ForwardFailed
@@ -163,10 +163,9 @@ def test_nobody_listens(server: ForwardServer) -> None:
 
 def test_a_server_that_breaks_the_rules(server: ForwardServer) -> None:
     async def main() -> None:
-        async with open_forward(access(server), "shop", "web", ODD) as stream:
-            with pytest.raises(trio.BrokenResourceError, match="sent text"):
+        with pytest.raises((trio.BrokenResourceError, ForwardFailed), match="sent text"):
+            async with open_forward(access(server), "shop", "web", ODD) as stream:
                 await stream.receive_some()
-            assert not stream.unheard
 
     trio.run(main)
 
@@ -279,98 +278,3 @@ def test_cancelled_while_it_opens() -> None:
         await listeners[0].aclose()
 
     trio.run(main)
-
-
-@pytest.mark.parametrize(("protocol", "asked"), [(SPDY, 1), (CHANNELS, 4)])
-def test_a_port_that_comes(protocol: str, asked: int) -> None:
-    """Nobody listens at first: it is tried again on the same way, where the protocol lets that be."""
-    times = iter(range(10))
-
-    def later(port: Port) -> None:
-        if next(times) < 3:
-            raise Nobody
-        assert port.receive() == b"hello"
-        last(port)
-
-    async def main() -> None:
-        with forward_server({ECHO: later}, protocol=protocol) as server:
-            async with PodPort(Access(server=server.url), "shop", "web", ECHO) as way:
-                for _ in range(3):
-                    async with await way.connect() as stream:
-                        with pytest.raises(trio.BrokenResourceError):
-                            await stream.receive_some()
-                        assert stream.unheard
-                    with pytest.raises(trio.ClosedResourceError):
-                        await stream.send_all(b"x")
-                async with await way.connect() as stream:
-                    await stream.send_all(b"hello")
-                    assert await exactly(stream, 10) == b"last words"
-            assert len(server.asked) == asked
-
-    trio.run(main)
-
-
-def test_a_way_that_ends_while_nobody_listens() -> None:
-    """Another one is made."""
-    times = iter(range(10))
-
-    def odd_then_last(port: Port) -> None:
-        match next(times):
-            case 0:
-                raise Nobody
-            case 1:
-                port.socket.close()
-            case _:
-                last(port)
-
-    async def main() -> None:
-        with forward_server({ECHO: odd_then_last}) as server:
-            async with PodPort(Access(server=server.url), "shop", "web", ECHO) as way:
-                for _ in range(2):
-                    async with await way.connect() as stream:
-                        with pytest.raises(trio.BrokenResourceError):
-                            await stream.receive_some()
-                        assert stream.unheard
-                async with await way.connect() as stream:
-                    assert await exactly(stream, 10) == b"last words"
-            assert len(server.asked) == 2
-
-    trio.run(main)
-
-
-def test_a_port_to_which_something_was_sent() -> None:
-    """The server didn't say at once that nobody listens; what was sent is still in its way, so another one is made."""
-
-    def slow(port: Port) -> None:
-        assert port.receive() == b"hello"
-        raise Nobody
-
-    async def main() -> None:
-        with forward_server({ECHO: slow}) as server:
-            async with PodPort(Access(server=server.url), "shop", "web", ECHO) as way:
-                for _ in range(2):
-                    async with await way.connect() as stream:
-                        assert not stream.unheard
-                        await stream.send_all(b"hello")
-                        with pytest.raises(trio.BrokenResourceError):
-                            await stream.receive_some()
-                        assert (stream.unheard, stream.reusable) == (True, False)
-            assert len(server.asked) == 2
-
-    trio.run(main)
-
-
-def test_cancelled_on_the_way_again(server: ForwardServer) -> None:
-    """A connection of which nobody heard the end isn't followed by another on the same way."""
-
-    async def main() -> None:
-        async with PodPort(access(server), "shop", "web", SINK) as way:
-            with trio.move_on_after(0.01):
-                async with await way.connect() as stream:
-                    await stream.receive_some()
-            async with await way.connect() as stream:
-                assert not stream.reusable
-        hold.set()
-
-    trio.run(main)
-    assert len(server.asked) == 2

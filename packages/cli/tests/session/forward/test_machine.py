@@ -126,6 +126,13 @@ def test_byte_by_byte(protocol: str) -> None:
     assert events[-1] == Ended()
 
 
+def test_a_goodbye_with_a_question_before_it() -> None:
+    """SPDY's, which can't be answered any more."""
+    forward, server = begun()
+
+    assert forward.receive(server.message(struct.pack(">III", 0x8003_0006, 4, 2)) + server.goodbye()) == [Ended()]
+
+
 @BOTH
 def test_what_something_in_between_has_cut(protocol: str) -> None:
     forward, server = begun(protocol)

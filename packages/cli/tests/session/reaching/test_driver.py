@@ -99,6 +99,7 @@ def test_a_proxy_that_can_not(scheme: str) -> None:
     error = failure(access(url, proxy=proxy.url))  # which is gone
     assert error.text.startswith(f"The proxy {proxy.url} doesn't lead to")
     assert error.text.endswith("the connection was refused.")
+    assert error.passing
 
 
 def test_a_proxy_that_goes_away() -> None:

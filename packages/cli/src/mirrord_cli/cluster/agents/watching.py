@@ -87,7 +87,7 @@ class Watching:
         self.pod = agent.pod
         """The name of the agent's or the target's, once it has a node."""
         self.pod_uid = ""
-        """Likewise, once it was seen."""
+        """The id of the agent's or the target's, once it was seen."""
         self._said = ""
         """The cluster's last complaint, for when the time is over."""
         self._unplaced = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import trio
 
@@ -32,8 +33,17 @@ AGAIN = 2.0
 """Seconds after which a Job that wasn't there is looked for again: its creation may have been on the way."""
 
 
-class _Left(Exception):
-    """The command line wants the agent met no more."""
+@dataclass(frozen=True, slots=True)
+class _Agent:
+    """Who is to be met, and what for."""
+
+    began: Began
+    pod: str
+    hello: Hello
+    target: str
+    """Whose agent it is, for people."""
+    look: str
+    """Where the reason of a failure is to be found."""
 
 
 async def serve_in_cluster(
@@ -46,6 +56,12 @@ async def serve_in_cluster(
     """
     began: Began | None = None
     met = False
+
+    async def serve_met(client: Client) -> None:
+        nonlocal met
+        met = True
+        await serve(client)
+
     try:
         while True:
             match await teller.hear():
@@ -55,20 +71,11 @@ async def serve_in_cluster(
                     met = False
                 case Meet(pod=pod):
                     assert began is not None
-                    try:
-                        async with _meet(began, pod, settings, teller) as client:
-                            met = True
-                            await serve(client)
+                    unmet = await _meet(began, pod, settings, teller, serve_met)
+                    if unmet is None:
                         return
-                    except (ForwardFailed, SessionFailed) as error:
-                        if teller.closed:
-                            raise
-                        log("warning", "agent not met", pod=pod, reason=error.text)
-                        unreached = isinstance(error, ForwardFailed)
-                        await teller.tell(Unmet(error.category, error.text, error.next_step, unreached))
-                    except _Left:
-                        text = f"The agent in pod {pod} was waited for no more."
-                        await teller.tell(Unmet("cluster", text, "Try again."))
+                    log("warning", "agent not met", pod=pod, reason=unmet.text)
+                    await teller.tell(unmet)
                 case Runs() | Leave():  # it was told meanwhile that this one can't be met
                     continue
     finally:
@@ -78,41 +85,73 @@ async def serve_in_cluster(
                 await _tidy(began, log, met=met)
 
 
-@asynccontextmanager
-async def _meet(began: Began, pod: str, settings: Settings, teller: Teller) -> AsyncIterator[Client]:
-    hello = hello_for(settings.environment, began.token)
-    meeting = Meeting(trio.current_time())
+async def _meet(
+    began: Began, pod: str, settings: Settings, teller: Teller, serve: Callable[[Client], Awaitable[None]]
+) -> Unmet | None:
+    """Meet one agent, and serve; return why it wasn't met. The command line is heard until then."""
+    meeting, news = Meeting(trio.current_time()), _News()
+    attempts, hearing = trio.CancelScope(), trio.CancelScope()
+    failed: ForwardFailed | SessionFailed | None = None
 
-    async def pause(seconds: float) -> None:
+    async def hear() -> None:
+        with hearing:
+            while True:
+                match await teller.hear():
+                    case Runs(patience=patience):
+                        meeting.runs(trio.current_time(), patience)
+                        news.come()
+                    case _:  # or the command line is gone
+                        attempts.cancel()
+                        return
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hear)
+        with attempts:
+            try:
+                hello = hello_for(settings.environment, began.token)
+                agent = _Agent(began, pod, hello, settings.target.name, look(settings))
+                async with _client(agent, meeting, news.wait) as client:
+                    hearing.cancel()
+                    await serve(client)
+            except (ForwardFailed, SessionFailed) as error:  # not to go through the nursery, which would wrap it
+                failed = error
+        nursery.cancel_scope.cancel()
+    if failed is not None:
+        if teller.closed:
+            raise failed
+        return Unmet(failed.category, failed.text, failed.next_step, isinstance(failed, ForwardFailed))
+    if attempts.cancelled_caught:
+        return Unmet("cluster", f"The agent in pod {pod} was waited for no more.", "Try again.")
+    return None
+
+
+class _News:
+    """What ends a pause."""
+
+    def __init__(self) -> None:
+        self._came = trio.Event()
+
+    def come(self) -> None:
+        """End the pause."""
+        self._came.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for so long, or until there is news."""
         with trio.move_on_after(seconds):
-            match await teller.hear():
-                case Runs(patience=patience):
-                    meeting.runs(trio.current_time(), patience)
-                case _:  # or the command line is gone
-                    raise _Left
-
-    async with _client(began, pod, hello, settings.target.name, look(settings), meeting, pause) as client:
-        yield client
+            await self._came.wait()
+        self._came = trio.Event()
 
 
 @asynccontextmanager
-async def _client(
-    began: Began,
-    pod: str,
-    hello: Hello,
-    target: str,
-    step: str,
-    meeting: Meeting,
-    pause: Callable[[float], Awaitable[None]],
-) -> AsyncIterator[Client]:
-    """Yield a client of the agent, which may take a moment until it listens."""
-    met = False
+async def _client(agent: _Agent, meeting: Meeting, pause: Callable[[float], Awaitable[None]]) -> AsyncIterator[Client]:
+    """Yield a client of an agent, which may take a moment until it listens."""
+    began, met = agent.began, False
     unheard = SessionFailed(
         "cluster",
-        f"The agent in pod {pod} doesn't listen on its port {began.port}.",
-        f"`kubectl logs -n {began.namespace} {pod}` may tell why.",
+        f"The agent in pod {agent.pod} doesn't listen on its port {began.port}.",
+        f"`kubectl logs -n {began.namespace} {agent.pod}` may tell why.",
     )
-    async with PodPort(began.access, began.namespace, pod, began.port) as port:
+    async with PodPort(began.access, began.namespace, agent.pod, began.port) as port:
         while True:
             started = trio.current_time()
             failed: ForwardFailed | SessionFailed = unheard
@@ -120,24 +159,26 @@ async def _client(
             try:
                 async with await port.connect() as stream:
                     if not stream.unheard:
-                        async with open_client(stream, hello) as client:
+                        async with open_client(stream, agent.hello) as client:
                             met = True
                             yield client
                         return
             except ForwardFailed as error:
+                if met:
+                    raise
                 failed, trouble = error, trouble_of(error)
             except RemoteError as error:
                 if met:
                     raise
-                raise refused(error.failure, target) from None
+                raise refused(error.failure, agent.target) from None
             except (ConnectionLost, RemoteProtocolError) as error:
                 if met:
                     raise
                 if not stream.unheard:
-                    text = f"The agent in pod {pod} failed before it answered: {stream.reason or error}."
-                    failed = SessionFailed("us", text, step)
+                    text = f"The agent in pod {agent.pod} failed before it answered: {stream.reason or error}."
+                    failed = SessionFailed("us", text, agent.look)
                     trouble = Trouble.CUT if isinstance(error, ConnectionLost) else Trouble.LASTING
-            seconds = meeting.failed(trouble, started, trio.current_time())
+            seconds = meeting.failed(trouble, started, trio.current_time(), anew=not port.kept)
             if seconds is None:
                 raise failed
             await pause(seconds)
@@ -160,5 +201,5 @@ async def _dismiss(began: Began) -> None:
     hello = hello_for(EnvironmentRules(wanted=False), began.token)
     meeting = Meeting(trio.current_time())
     meeting.runs(trio.current_time(), TIDYING)
-    async with _client(began, began.pod, hello, began.pod, "", meeting, trio.sleep):
+    async with _client(_Agent(began, began.pod, hello, began.pod, ""), meeting, trio.sleep):
         pass

@@ -6,7 +6,7 @@ Until then nothing that may come of its absence counts; after that, how long it 
 | trouble | before it runs | after |
 |---|---|---|
 | unheard: nobody listens on the port | tried again | tried again while there is patience |
-| passing: the way to it isn't there just now | tried again | tried again for `PASSES_WITHIN` |
+| passing: the way to it isn't there just now | tried again | tried again, `TRIES` times and for `PASSES_WITHIN` |
 | absent: the server or the node knows no such pod | tried again | given up |
 | cut: it ended before an answer | tried again | given up |
 | lasting: no right, a certificate that isn't trusted | given up | given up |
@@ -25,7 +25,9 @@ PART = 10
 LEAST, LEAST_ANEW, MOST = 0.02, 0.1, 1.0
 """Seconds of a pause, at least and at most; at least, where the way there has to be made anew."""
 PASSES_WITHIN = 1.0
-"""Seconds."""
+"""Seconds from the first of such troubles in a row."""
+TRIES = 3
+"""At least as many."""
 
 
 class Trouble(enum.Enum):
@@ -54,29 +56,37 @@ class Meeting:
 
     def __init__(self, now: float) -> None:
         self._since = now
-        self._borne: dict[Trouble, float] | None = None
-        """Until when each trouble is borne with, since the agent runs."""
+        self._until: float | None = None
+        """When an agent that runs has to listen."""
+        self._passing = 0
+        """How many passing troubles came in a row since it runs."""
+        self._passing_since = now
 
     def runs(self, now: float, patience: float) -> None:
         """Take in that the agent's container runs, and how many seconds it has to listen."""
-        self._since = now
-        self._borne = {Trouble.UNHEARD: now + patience, Trouble.PASSING: now + PASSES_WITHIN}
+        self._since, self._until = now, now + patience
 
-    def failed(self, trouble: Trouble, began: float, now: float) -> float | None:
+    def failed(self, trouble: Trouble, began: float, now: float, *, anew: bool) -> float | None:
         """Take in what came of an attempt.
 
         Args:
             trouble: That.
             began: When the attempt began.
             now: When it failed.
+            anew: Whether the next one has to make the whole way there.
 
         Returns:
             Seconds until the next one; None to give up.
         """
-        least = LEAST if trouble is Trouble.UNHEARD else LEAST_ANEW
-        pause = min(max((now - self._since) / PART, least), MOST)
+        pause = min(max((now - self._since) / PART, LEAST_ANEW if anew else LEAST), MOST)
         if trouble is Trouble.LASTING:
             return None
-        if self._borne is None or began < self._since or now + pause <= self._borne.get(trouble, now):
+        if self._until is None or began < self._since:
             return pause
-        return None
+        if trouble is Trouble.PASSING:
+            if not self._passing:
+                self._passing_since = now
+            self._passing += 1
+            return pause if self._passing < TRIES or now < self._passing_since + PASSES_WITHIN else None
+        self._passing = 0
+        return pause if trouble is Trouble.UNHEARD and now + pause <= self._until else None

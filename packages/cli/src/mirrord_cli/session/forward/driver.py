@@ -106,8 +106,11 @@ class ForwardStream(trio.abc.Stream):
         self._forward.again()
         stream = ForwardStream(self._pipe, self._forward)
         stream._broken = True
-        with suppress(trio.BrokenResourceError):  # it shows when somebody receives
+        try:
             await self._pipe.send(self._forward.pull())
+        except trio.BrokenResourceError:
+            stream.take(self._forward.receive(b""))
+        else:
             stream._broken = False
         return stream
 
@@ -118,13 +121,15 @@ class ForwardStream(trio.abc.Stream):
         """
         if not self._forward.accepts:
             return
-        with suppress(trio.BrokenResourceError):  # it shows when somebody receives
+        try:
             with trio.move_on_after(PATIENCE):
-                while not self._accepted and not self._over:
+                while not (self._accepted or self._came or self._over):
                     await self._receive()
             with trio.move_on_after(QUIET):
-                while not self._came and not self._over:
+                while not (self._came or self._over):
                     await self._receive()
+        except trio.BrokenResourceError:
+            self.take(self._forward.receive(b""))
 
     async def _receive(self) -> None:
         self.take(self._forward.receive(await self._pipe.receive()))
@@ -180,7 +185,7 @@ class PodPort:
         Whether nobody listens there mostly shows by then, else later: `unheard`.
 
         Raises:
-            ForwardFailed: The API server can't be reached, or refuses.
+            ForwardFailed: The API server can't be reached, or refuses, or what is behind it fails.
         """
         last = self._stream
         if last is not None and last.reusable:
@@ -190,6 +195,8 @@ class PodPort:
                 await last.end()
             self._stream = await self._open()
         await self._stream.settle()
+        if (reason := self._stream.reason) and not self._stream.unheard:
+            raise self._failed(reason)
         return self._stream
 
     async def _open(self) -> ForwardStream:
@@ -220,6 +227,9 @@ class PodPort:
                 raise refused(status, body, f"connect to pod {self._pod}", RIGHT)
             case Ended(reason):
                 await stream.end()
-                text = f"There is no connection to pod {self._pod} by the API server {access.server}: {reason}."
-                raise ForwardFailed("cluster", text, NEXT, passing=True)
+                raise self._failed(reason)
         return stream
+
+    def _failed(self, reason: str) -> ForwardFailed:
+        text = f"There is no connection to pod {self._pod} by the API server {self._access.server}: {reason}."
+        return ForwardFailed("cluster", text, NEXT, passing=True)

@@ -1,7 +1,8 @@
 """A port-forward in a websocket: bytes in, events out. No I/O; driver.py carries it.
 
 The request is made in upgrade.py; what is spoken in the websocket, as the server chooses, is in spdy.py or channels.py.
-There is no answer to a connection: where nobody listens on the port, an error comes some time after the first bytes.
+Nothing says that somebody listens on the port: where nobody does, an error comes, by SPDY mostly with the acceptance of
+the connection, by channels some time after the first bytes.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Forward:
         self._spoken: Spdy | Channels = Spdy(port)
         self._port = port
         self._again = False
-        """It isn't the first connection, and nothing has come."""
+        """It isn't the first connection."""
         self._sent = False
         """Something was sent to the port."""
         self.stage = Stage.ASKED
@@ -126,12 +127,11 @@ class Forward:
                 case Unheard() | Ended():
                     self.stage = Stage.OVER
                     return events
-                case Came():
-                    self._again = False
         if not data or self._socket.state in {State.CLOSING, State.CLOSED}:
             if self.stage is Stage.OPEN:
                 # Something on the way may end a websocket that seems idle: the port had no part in that.
-                events.append(Unheard() if self._again else self._end())
+                idle = self._again and not self._sent and not any(isinstance(event, Came) for event in events)
+                events.append(Unheard() if idle else self._end())
             self.stage = Stage.OVER
         return events
 
@@ -164,7 +164,7 @@ class Forward:
                 yield Ended("the API server sent text in a port-forward")
             elif event.opcode in {Opcode.BINARY, Opcode.CONT}:
                 yield from self._spoken.receive(memoryview(event.data), begins=event.opcode is Opcode.BINARY)
-        if answer := self._spoken.answer():
+        if (answer := self._spoken.answer()) and self._socket.state is State.OPEN:
             self._socket.send_binary(answer)
 
     def _end(self) -> Ended:

@@ -67,7 +67,8 @@ async def _connect(access: Access, place: Place, context: ssl.SSLContext | None)
         if proxy.scheme == "https":
             pipe = await _secure(pipe, ssl.create_default_context(), proxy.host)
     except _Troubled as error:
-        raise _Troubled(Trouble(Kind.PROXY, phrase(error.trouble))) from None
+        blip = error.trouble.passing
+        raise _Troubled(Trouble(Kind.PROXY, phrase(error.trouble), blip)) from None
     await _tunnel(pipe, proxy, place)
     return await _secure(pipe, context, access.server_name or place.host)
 
@@ -94,7 +95,7 @@ async def _tunnel(pipe: Pipe, proxy: Proxy, place: Place) -> None:
         if isinstance(error, ProxyRefused):
             raise _Troubled(Trouble(Kind.PROXY, str(error))) from None
         if isinstance(error, trio.BrokenResourceError):
-            raise _Troubled(Trouble(Kind.PROXY, "it closed the connection")) from None
+            raise _Troubled(Trouble(Kind.PROXY, "it closed the connection", blip=True)) from None
         raise
 
 

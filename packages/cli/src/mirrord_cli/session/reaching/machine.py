@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mirrord_cli.session.access import Access
-from mirrord_cli.session.reaching.reasons import LASTING, Trouble, explain
+from mirrord_cli.session.reaching.reasons import Trouble, explain
 
 PORTS = {"https": 443, "http": 80}
 NEXT = "Look whether `kubectl get pods` works; the kubeconfig may name another server, or a VPN may be off."
@@ -77,7 +77,7 @@ def place_of(server: str) -> Place:
 
 def unreachable(trouble: Trouble, access: Access) -> ForwardFailed:
     """Return what a server that can't be reached, or not be trusted, is to a person."""
-    return ForwardFailed("cluster", *explain(trouble, access), passing=trouble.kind not in LASTING)
+    return ForwardFailed("cluster", *explain(trouble, access), passing=trouble.passing)
 
 
 def refused(status: int, body: bytes, what: str, right: str) -> ForwardFailed:

@@ -39,6 +39,13 @@ class Trouble:
 
     kind: Kind
     detail: str = ""
+    blip: bool = False
+    """Whether it may pass all the same, where its kind mostly doesn't: a proxy that is out of reach just now."""
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be otherwise in a moment."""
+        return self.blip or self.kind not in LASTING
 
 
 CUT = Trouble(Kind.BROKEN, "the connection was closed in the middle")

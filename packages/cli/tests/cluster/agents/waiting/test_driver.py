@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from agent_starts import FULL, JOB, PODS, READY, RUNNING, Start, deletions
+from agent_starts import FULL, JOB, PODS, READY, RUNNING, Answer, Start, deletions
 from cluster_pods import found, pod
 from mirrord_cli.cluster.agents.outcomes import RungRefused
 from mirrord_cli.cluster.objects import Json
 from mirrord_cli.config.agent_keys import Agent
 from mirrord_cli.config.keys import Config
 from mirrord_cli.errors import MirrordError
-from mirrord_cli.session.instructions import Leave, Meet, Runs
+from mirrord_cli.session.instructions import Instruction, Leave, Meet, Runs
 from mirrord_cli.session.status import Unmet
 from scripted_server import ApiServer, failure
 
@@ -124,7 +124,47 @@ def test_a_session_that_ends(start: Start, server: ApiServer) -> None:
     assert len(deletions(server)) == 1
 
 
+def test_a_session_that_ends_while_it_is_told_to_leave(start: Start, server: ApiServer) -> None:
+    """Why the agent comes to nothing counts for more."""
+    server.tell(PODS, "ADDED", pod(CREATING))
+    server.tell(PODS, "MODIFIED", pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))
+    gone = MirrordError("us", "The session ended before it was ready.", "Try again.")
+    start.session.script = lambda told: gone if isinstance(told, Leave) else None
+    with pytest.raises(MirrordError, match="Not found"):
+        start(JOB, found())
+
+
+def test_a_watch_that_breaks_once_it_runs(start: Start, server: ApiServer) -> None:
+    """The session has the last word."""
+    server.tell(PODS, "ADDED", pod(RUNNING))
+    server.tell(PODS, "ERROR", failure(403, "you may not watch any more", "Forbidden"))
+    answers = threading.Timer(0.5, lambda: start.session.answer(READY))
+    start.session.script = lambda told: answers.start() if isinstance(told, Runs) else None
+
+    start(JOB, found())
+    answers.join()
+    assert start.told == ["Began", "Meet", "Runs"]
+
+
 # ---------------------------------------------------------------------------------------------- unmet
+
+
+def test_an_agent_that_broke_off_is_told_of_by_the_cluster(start: Start, server: ApiServer) -> None:
+    """Which takes a moment."""
+    ended = {"terminated": {"exitCode": 2, "reason": "Error", "message": "error: unrecognized arguments: --listen"}}
+    server.tell(PODS, "ADDED", pod(RUNNING))
+
+    def end(told: Instruction) -> Answer | None:
+        if isinstance(told, Runs):
+            threading.Timer(0.3, server.tell, (PODS, "MODIFIED", pod(ended, phase="Failed"))).start()
+            return UNMET
+        return None
+
+    start.session.script = end
+    with pytest.raises(MirrordError, match="unrecognized arguments") as caught:
+        start(JOB, found())
+
+    assert "image of the same version" in caught.value.next_step
 
 
 def test_an_agent_that_is_not_met(start: Start, server: ApiServer) -> None:

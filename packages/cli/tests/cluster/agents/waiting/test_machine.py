@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirrord_cli.cluster.agents.waiting.machine import LISTENS_WITHIN, Meeting, Stage
+from mirrord_cli.cluster.agents.waiting.machine import LISTENS_WITHIN, Stage, Telling
 from mirrord_cli.cluster.agents.watching import Failed, Running, State, Waiting
 from mirrord_cli.session.instructions import Leave, Meet, Runs
 
@@ -27,16 +27,16 @@ Told = list[Meet | Runs | Leave]
     ],
 )
 def test_what_is_told(seen: list[tuple[str, State]], told: Told, stage: Stage) -> None:
-    meeting = Meeting()
+    telling = Telling()
 
-    assert [each for pod, state in seen for each in meeting.see(pod, state)] == told
-    assert meeting.stage is stage
+    assert [each for pod, state in seen for each in telling.see(pod, state)] == told
+    assert telling.stage is stage
 
 
 def test_what_else_fails_is_the_same() -> None:
-    meeting = Meeting()
-    assert meeting.fail() == [] and meeting.stage is Stage.OVER
-    meeting = Meeting()
-    meeting.see("a", WAITING)
-    assert meeting.fail() == [LEAVE] and meeting.stage is Stage.LEAVING
-    assert meeting.fail() == []
+    telling = Telling()
+    assert telling.fail() == [] and telling.stage is Stage.OVER
+    telling = Telling()
+    telling.see("a", WAITING)
+    assert telling.fail() == [LEAVE] and telling.stage is Stage.LEAVING
+    assert telling.fail() == []

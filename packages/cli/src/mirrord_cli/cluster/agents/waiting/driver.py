@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import threading
@@ -20,7 +21,7 @@ from mirrord_cli.cluster.agents.agent import ClusterAgent
 from mirrord_cli.cluster.agents.ladder import Refusal, Rung
 from mirrord_cli.cluster.agents.outcomes import RungRefused, for_failed, for_refused
 from mirrord_cli.cluster.agents.spec import default_image
-from mirrord_cli.cluster.agents.waiting.machine import Meeting, Stage
+from mirrord_cli.cluster.agents.waiting.machine import Stage, Telling
 from mirrord_cli.cluster.agents.watching import Failed, Running, State, Waiting, Watched, Watching, last_words
 from mirrord_cli.cluster.api.driver import Api
 from mirrord_cli.cluster.api.machine import Refused
@@ -33,6 +34,8 @@ from mirrord_cli.session.status import Unmet
 
 TICK = 0.1
 """Seconds between looks at what is due."""
+TOLD_WITHIN = 1.5
+"""Seconds within which the cluster tells that a container has ended."""
 FORBIDDEN = 403
 
 T = TypeVar("T")
@@ -87,7 +90,7 @@ class Waiter:
             uid=found.uid if found and not agent.job else "",
         )
         self._watching = Watching(self._watched)
-        self._meeting = Meeting()
+        self._telling = Telling()
         self._heard = _Heard()
         self._failure: RungRefused | MirrordError | None = None
         self._shown = ""
@@ -99,21 +102,33 @@ class Waiter:
             RungRefused, MirrordError: It comes to nothing.
         """
         began = time.monotonic()
+        unmet: Unmet | None = None
+        until = math.inf
         with self._heard.open() as wake:
             _in_background(self._watch)
             while True:
                 self._see(time.monotonic() - began, session, progress)
-                if self._meeting.stage is Stage.OVER:
-                    assert self._failure is not None
+                if self._failure and (unmet or self._telling.stage is Stage.OVER):
                     raise self._failure
-                select.select([wake, session.fileno()], [], [], TICK)
-                match session.hear(progress):
+                if unmet and time.monotonic() >= until:
+                    raise self._unmet(unmet)
+                select.select([wake] if unmet else [wake, session.fileno()], [], [], TICK)
+                match None if unmet else self._hear(session, progress):
                     case Unmet() as unmet:
-                        raise self._failure or self._unmet(unmet)
+                        # One that broke off has perhaps ended; the cluster tells that in better words, but late.
+                        until = time.monotonic() + (TOLD_WITHIN if unmet.category == "us" else 0)
                     case None:
                         continue
                     case met:
                         return replace(self._agent, pod=self._watching.pod), met
+
+    def _hear(self, session: Session[T], progress: Callable[[str], None]) -> T | Unmet | None:
+        try:
+            return session.hear(progress)
+        except MirrordError:
+            if self._failure:  # it is known why this comes to nothing; the session's end shows at what comes next
+                raise self._failure from None
+            raise
 
     def _see(self, elapsed: float, session: Session[T], progress: Callable[[str], None]) -> None:
         """Take in the next thing that threads heard, and what time it is; tell what follows from it."""
@@ -122,16 +137,15 @@ class Waiter:
                 self._watching.see_pod(kind, pod)
             case list() as events:
                 self._watching.see_events(events)
-            case Refused() as refused:
-                self._fail(for_refused(refused, self._rung, self._agent))
-            case MirrordError() as error:
-                self._fail(error)
+            case (Refused() | MirrordError()) as error:
+                if self._telling.stage is not Stage.RUNNING:  # else the session has the last word, and soon
+                    self._fail(for_refused(error, self._rung, self._agent) if isinstance(error, Refused) else error)
         state = self._watching.see_time(elapsed)
         if isinstance(state, Waiting) and elapsed >= self._seconds:
             state = self._watching.late(self._seconds)
         if isinstance(state, Failed):
             self._fail(for_failed(state, self._rung))
-        told = self._meeting.fail() if self._failure else self._meeting.see(self._watching.pod, state)
+        told = self._telling.fail() if self._failure else self._telling.see(self._watching.pod, state)
         for instruction in told:
             session.tell(instruction)
         self._show(state, progress)

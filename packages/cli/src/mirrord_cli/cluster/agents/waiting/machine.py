@@ -1,11 +1,14 @@
 """When a session is told to meet an agent, that it runs, and to leave it: in which order the two's news come. No I/O.
 
-| stage | the pod has a node | its container runs | it fails | the session answers |
-|---|---|---|---|---|
-| `WAITING` | `Meet`, `MEETING` | | `OVER` | |
-| `MEETING` | | `Runs`, `RUNNING` | `Leave`, `LEAVING` | `OVER` |
-| `RUNNING` | | | `Leave`, `LEAVING` | `OVER` |
-| `LEAVING` | | | | `OVER` |
+| stage | the pod has a node | its container runs | it fails |
+|---|---|---|---|
+| `WAITING` | `Meet`, `MEETING` | | `OVER` |
+| `MEETING` | | `Runs`, `RUNNING` | `Leave`, `LEAVING` |
+| `RUNNING` | | | `Leave`, `LEAVING` |
+| `LEAVING` | | | |
+| `OVER` | | | |
+
+From `MEETING` on it is the session that ends it, with its answer to `Meet`.
 
 The session connects while the container starts, since the cluster tells of that late; so it may have met an agent of
 which the cluster then says that it fails. What the session says counts: one that was met is.
@@ -32,7 +35,7 @@ class Stage(enum.Enum):
     OVER = "over"
 
 
-class Meeting:
+class Telling:
     """One agent, and one session that is to meet it."""
 
     def __init__(self) -> None:
