@@ -10,6 +10,7 @@ from forward_server import CHANNELS, SPDY, Nobody, Port, SpdyPort, forward_serve
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.forward.driver import PodPort
 from mirrord_cli.session.reaching.machine import ForwardFailed
+from streams import exactly
 
 AUTHORITY = Authority()
 PORT = 7
@@ -22,15 +23,6 @@ def echo(port: Port) -> None:
 
 def last(port: Port) -> None:
     port.send(b"last words")
-
-
-async def exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = await stream.receive_some()
-        assert piece
-        data += piece
-    return bytes(data)
 
 
 @pytest.mark.parametrize(("protocol", "asked"), [(SPDY, 1), (CHANNELS, 4)])

@@ -16,6 +16,7 @@ from mirrord_cli.session.access import Access
 from mirrord_cli.session.forward.driver import ForwardStream, PodPort
 from mirrord_cli.session.reaching.machine import ForwardFailed
 from proxies import proxy_server
+from streams import exactly
 
 AUTHORITY = Authority()
 BIG = bytes(range(256)) * (8 << 12)  # 8 MiB
@@ -64,15 +65,6 @@ async def open_forward(access: Access, namespace: str, pod: str, port: int) -> A
 
 def access(to: ForwardServer, **values: object) -> Access:
     return Access(**({"server": to.url, "authorities": AUTHORITY.pem} | values))  # type: ignore[arg-type]
-
-
-async def exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = await stream.receive_some()
-        assert piece
-        data += piece
-    return bytes(data)
 
 
 def test_bytes_go_both_ways(server: ForwardServer) -> None:

@@ -15,6 +15,7 @@ from certificates import Authority
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.reaching.pipes.driver import Pipe, SocketPipe, TlsPipe
 from mirrord_cli.session.reaching.securing.driver import tls_context
+from streams import exactly
 
 AUTHORITY = Authority()
 BIG = bytes(range(256)) * (8 << 12)  # 8 MiB
@@ -50,15 +51,6 @@ async def pair(layers: int) -> AsyncIterator[tuple[Pipe, trio.abc.Stream]]:
         await trio.aclose_forcefully(stream)
 
 
-async def read(stream: trio.abc.Stream, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = await stream.receive_some()
-        assert piece
-        data += piece
-    return bytes(data)
-
-
 async def receive(pipe: Pipe, size: int) -> bytes:
     data = b""
     while len(data) < size:
@@ -77,7 +69,7 @@ def test_bytes_both_ways_at_once(layers: int) -> None:
             came = list[bytes]()
 
             async def their_side() -> None:
-                came.append(await read(stream, len(BIG)))
+                came.append(await exactly(stream, len(BIG)))
 
             nursery.start_soon(their_side)
             assert await receive(pipe, len(BIG)) == BIG[::-1]
@@ -99,7 +91,7 @@ def test_a_slow_reader_holds_up_who_sends(layers: int) -> None:
             nursery.start_soon(send)
             await trio.testing.wait_all_tasks_blocked(0.05)
             assert not sent.is_set()
-            assert await read(stream, len(BIG)) == BIG
+            assert await exactly(stream, len(BIG)) == BIG
             await sent.wait()
 
     trio.run(main)
@@ -114,9 +106,9 @@ def test_what_is_offered_keeps_its_place(layers: int) -> None:
             pipe.offer(b"offered")
             nursery.start_soon(pipe.send, b"later")
             await trio.testing.wait_all_tasks_blocked(0.05)
-            assert await read(stream, len(BIG) + 12) == BIG + b"offeredlater"
+            assert await exactly(stream, len(BIG) + 12) == BIG + b"offeredlater"
             pipe.offer(b"alone")
-            assert await read(stream, 5) == b"alone"
+            assert await exactly(stream, 5) == b"alone"
 
     trio.run(main)
 
@@ -182,6 +174,6 @@ def test_nothing_is_nothing() -> None:
         async with pair(1) as (pipe, stream):
             await pipe.send(b"")
             await pipe.send(b"x")
-            assert await read(stream, 1) == b"x"
+            assert await exactly(stream, 1) == b"x"
 
     trio.run(main)
