@@ -21,7 +21,7 @@ from pathlib import Path
 from mirrord_cli.session.reaching.machine import place_of
 from tests.bench import files, peers
 from tests.e2e.kit import workloads
-from tests.e2e.kit.cluster import Cluster
+from tests.e2e.kit.cluster import Cluster, wait_until
 from tests.kit.serving import Serving
 
 ECHO, SOURCE, SINK, HTTP = 7, 9001, 9002, 8080
@@ -31,6 +31,7 @@ BENCH = "/bench"
 WAITS = ["python3", "-c", "import signal; signal.sigwait({signal.SIGTERM})"]
 RECEIVES = ["python3", "-c", "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall('/')"]
 READY = "--timeout=60s"
+SETTLES_WITHIN = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,16 @@ class Place:
                 local[port] = int(said.split()[2].rpartition(":")[2])
             yield local
             process.terminate()
+
+    def settle(self, pod: str) -> None:
+        """Wait until each ephemeral container of a pod has ended, and the cluster has noticed."""
+
+        def running() -> list[str]:
+            status = self.cluster.get(self.namespace, "pod", pod)["status"]
+            parts = status.get("ephemeralContainerStatuses", [])
+            return [part["name"] for part in parts if "terminated" not in part["state"]]
+
+        wait_until(lambda: not running(), SETTLES_WITHIN, running)
 
     def address(self, pod: str) -> str:
         """The address of a pod."""

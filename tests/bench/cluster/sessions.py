@@ -17,7 +17,7 @@ from tests.kit.run import PYTHON, Runner
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 MODES = {"job": "Job", "ephemeral": "ephemeral container"}
-SAYS = ("python3", "-IS", "-c", "import time\nfor _ in range(100): print('here', flush=True), time.sleep(0.05)")
+SAYS = ("python3", "-IS", "-c", "import time\nfor _ in range(60): print('here', flush=True), time.sleep(0.05)")
 """For kubectl, which may attach late, and then shows nothing of what was said before."""
 PEERS = {
     "job": ("run", "peer-{}", "--restart=Never", "--attach", "--command"),
@@ -63,10 +63,12 @@ class Sessions:
         for mode, title in MODES.items():
             ours, theirs = [], []
             for _ in range(times):
+                self.place.settle("target")  # a kubelet starts nothing in a pod within a second of another change
                 ours.append(self._start(mode, delay))
                 name = str(time.monotonic_ns())
                 words = [word.format(name) for word in PEERS[mode]]
                 options = ["--quiet", f"--image={self.place.image}", "--image-pull-policy=IfNotPresent", "--"]
+                self.place.settle("target")
                 theirs.append(first_line(self.place.kubectl(*words, *options, *SAYS, delay=delay)))
             mine, other = statistics.median(ours), statistics.median(theirs)
             figures = f"{mine:14.0f}{min(ours):8.0f}{other:10.0f}{min(theirs):8.0f}{mine - other:8.0f}"
