@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,6 +74,43 @@ def beside(target: agent_kit.Target, words: Path, *rights: str) -> Iterator[PodA
     options = ("--beside", str(target.pid), *rights)
     with start_in_pod(words, "--target-container", "a" * 64, container_options=options) as agent:
         yield agent
+
+
+IMPOSTOR = """
+import os, socket, sys, trio
+from mirrord_protocol.client import RemoteError, open_client
+from mirrord_protocol.values import Hello
+
+os.setuid(1234)
+connection = socket.socket()
+connection.connect(("127.0.0.1", int(sys.argv[1])))
+
+async def main():
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
+    try:
+        async with open_client(stream, Hello(bytes.fromhex(input()))):
+            print("welcome")
+    except RemoteError as error:
+        print(error.failure.kind.name, error.failure.text)
+
+trio.run(main)
+"""
+"""Has come by the token, as a process of the target's may that held the port before the agent did."""
+
+
+def test_an_impostor_beside_the_target(shop: agent_kit.Target, words: Path) -> None:
+    """It has the token, and is refused for who it is; the session comes in all the same."""
+    impostor = [sys.executable, "-P", "-c", IMPOSTOR]
+    with beside(shop, words, *FULL) as agent:
+        agent.wait_ready()
+        done = subprocess.run([*impostor, str(agent.port)], input=agent.token.hex(), capture_output=True, text=True)
+        assert done.stdout.startswith("FORBIDDEN this connection was made by a process beside the agent"), done.stderr
+        assert agent.talk(user_of) == 1234
+    assert [line["reason"] for line in agent.log if line["level"] == "warning"] == ["its user is 1234"]
+
+
+async def user_of(client: Client) -> int:
+    return client.welcome.target.uid
 
 
 # ---------------------------------------------------------------------------------------------- a journey

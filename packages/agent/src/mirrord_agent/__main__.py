@@ -11,7 +11,9 @@ import sys
 from types import TracebackType
 
 from mirrord_agent import options
+from mirrord_agent.listening.origins.driver import Origins
 from mirrord_agent.log import Log
+from mirrord_agent.options import ContainerTarget
 from mirrord_agent.starting.driver import LastWords, end_when_told, go_first, listen
 
 USAGE = 2
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     sys.excepthook = on_defect
     os.chdir("/")
+    origins: Origins | None = None
     if chosen.connected_fd is not None:
         connection = _connection(chosen.connected_fd)
         if connection is None:
@@ -47,11 +50,16 @@ def main(arguments: list[str] | None = None) -> int:
             words.say(text)
             print(f"mirrord-agent: {text}", file=sys.stderr)
             return UNAVAILABLE
+        if isinstance(chosen.target, ContainerTarget):
+            try:
+                origins = Origins(connection.family)
+            except OSError as error:
+                log("warning", "it can't be seen who connects", reason=str(error))
         go_first()
 
     from mirrord_agent.life.driver import run
 
-    return run(chosen, connection, log, words)
+    return run(chosen, connection, origins, log, words)
 
 
 def _connection(fd: int) -> socket.socket | None:

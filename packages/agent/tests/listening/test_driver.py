@@ -97,6 +97,7 @@ def with_agent(block: Callable[[Agent], Awaitable[None]], *, patience: float = 6
         async def serve() -> None:
             agent.ended = await driver.serve_first(
                 listener,
+                origins=None,
                 token_digest=hashlib.sha256(TOKEN).digest(),
                 service=Service(),
                 until=agent.told_to_end,
@@ -163,6 +164,7 @@ def test_a_session_that_came_before_anybody_listened_to_it() -> None:
             await trio.testing.wait_all_tasks_blocked()
             await driver.serve_first(
                 listener,
+                origins=None,
                 token_digest=hashlib.sha256(TOKEN).digest(),
                 service=Service(),
                 until=trio.sleep_forever,

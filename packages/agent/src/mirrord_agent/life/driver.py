@@ -19,6 +19,7 @@ from mirrord_agent import __version__, server
 from mirrord_agent.containers.driver import find_container, own_process
 from mirrord_agent.incoming.machine import owner_text
 from mirrord_agent.listening.driver import serve_first
+from mirrord_agent.listening.origins.driver import Origins
 from mirrord_agent.loading.driver import everybody_may_load
 from mirrord_agent.log import Log
 from mirrord_agent.options import ContainerTarget, Options, ProcessTarget
@@ -33,12 +34,13 @@ SOMEBODY = "another session"
 TOLD_TO_END = Failure(FailureKind.GONE, None, "the agent was told to end, as when its pod is deleted")
 
 
-def run(chosen: Options, connection: socket.socket, log: Log, words: LastWords) -> int:
+def run(chosen: Options, connection: socket.socket, origins: Origins | None, log: Log, words: LastWords) -> int:
     """Serve one session, and return the exit code.
 
     Args:
         chosen: The options.
         connection: The session's, or what it will come to.
+        origins: Tells who comes there, where that matters.
         log: Where events are logged.
         words: Where it is written why the agent ended.
     """
@@ -48,7 +50,7 @@ def run(chosen: Options, connection: socket.socket, log: Log, words: LastWords) 
         log.add(target=target.pid)
     else:
         words.say(f"The target can't be served: {target}.")
-    failure = trio.run(_serve, chosen, connection, owner, target, log)
+    failure = trio.run(_serve, chosen, connection, origins, owner, target, log)
     refused = isinstance(target, TargetRefused)
     if refused:  # after the session has heard of it: the first line takes a while
         log("warning", "the target can't be served", reason=str(target))
@@ -95,7 +97,12 @@ def _hold(chosen: Options, log: Log) -> HeldTarget | TargetRefused:
 
 
 async def _serve(
-    chosen: Options, connection: socket.socket, owner: str, target: HeldTarget | TargetRefused, log: Log
+    chosen: Options,
+    connection: socket.socket,
+    origins: Origins | None,
+    owner: str,
+    target: HeldTarget | TargetRefused,
+    log: Log,
 ) -> Failure:
     told = trio.Event()
 
@@ -109,6 +116,7 @@ async def _serve(
             return await serve(stream, token_digest=chosen.token_digest, service=service, until=until)
         return await serve_first(
             connection,
+            origins=origins,
             token_digest=chosen.token_digest,
             service=service,
             until=until,

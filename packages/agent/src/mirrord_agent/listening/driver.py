@@ -12,7 +12,9 @@ from itertools import count
 
 import trio
 
-from mirrord_agent.listening.machine import LATE, PATIENCE, Door, nobody, worth_a_line
+from mirrord_agent.listening.machine import ASIDE, LATE, PATIENCE, Door, nobody, worth_a_line
+from mirrord_agent.listening.origins.driver import Origins
+from mirrord_agent.listening.origins.machine import GONE
 from mirrord_agent.log import Log
 from mirrord_protocol.server import Service, Until, serve
 from mirrord_protocol.values import Failure
@@ -27,6 +29,7 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 async def serve_first(
     listener: socket.socket,
     *,
+    origins: Origins | None,
     token_digest: bytes,
     service: Service,
     until: Until,
@@ -38,6 +41,7 @@ async def serve_first(
 
     Args:
         listener: Where sessions come.
+        origins: Tells who made a connection, where that matters.
         token_digest: The SHA-256 of the token.
         service: What is done for the session.
         until: Ends the session, as of `mirrord_protocol.server.serve`.
@@ -45,11 +49,20 @@ async def serve_first(
         patience: Seconds that it may take to come.
         log: Where those who were sent away are logged.
     """
-    return await _Listening(listener, token_digest, service, until, log).run(told_to_end, patience)
+    return await _Listening(listener, origins, token_digest, service, until, log).run(told_to_end, patience)
 
 
 class _Listening:
-    def __init__(self, listener: socket.socket, token_digest: bytes, service: Service, until: Until, log: Log) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        origins: Origins | None,
+        token_digest: bytes,
+        service: Service,
+        until: Until,
+        log: Log,
+    ) -> None:
+        self._origins = origins
         self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
         self._token_digest, self._service, self._until, self._log = token_digest, service, until, log
         self._door = Door()
@@ -104,6 +117,20 @@ class _Listening:
                 self._log("warning", "no connection can be accepted", reason=error.strerror)
                 await trio.sleep(PAUSE)
 
+    def _is_aside(self, stream: trio.SocketStream) -> bool:
+        """Whether a process beside the target has come by the token, which was shown to it as it held the port."""
+        if self._origins is None:
+            return False
+        try:
+            ours, its = stream.socket.getsockname()[:2], stream.socket.getpeername()[:2]
+        except OSError:  # it has ended, and who it was can't be known any more
+            return True
+        user = self._origins.stranger(ours, its)
+        if user is not None:
+            reason = "it has gone" if user == GONE else f"its user is {user}"
+            self._log("warning", "the token was shown by a process beside the agent", reason=reason)
+        return user is not None
+
     async def _serve(
         self, number: int, stream: trio.SocketStream, scope: trio.CancelScope, everything: trio.CancelScope
     ) -> None:
@@ -111,6 +138,8 @@ class _Listening:
 
         def admit() -> Failure | None:
             nonlocal mine
+            if self._is_aside(stream):
+                return ASIDE
             failure = LATE if scope.cancel_called else self._door.admit(number)
             if failure is None:
                 mine, scope.deadline = True, math.inf

@@ -18,6 +18,9 @@ PATIENCE = 10.0
 BUSY = Failure(
     FailureKind.SYSTEM, "EBUSY", "this agent serves its session already, and no other: start one of your own"
 )
+ASIDE = Failure(
+    FailureKind.FORBIDDEN, None, "this connection was made by a process beside the agent, which serves none of these"
+)
 LATE = Failure(FailureKind.GONE, None, "the token came too late")
 
 
