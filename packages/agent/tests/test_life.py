@@ -82,8 +82,8 @@ from mirrord_protocol.client import RemoteError, open_client
 from mirrord_protocol.values import Hello
 
 os.setuid(1234)
-connection = socket.socket()
-connection.connect(("127.0.0.1", int(sys.argv[1])))
+connection = socket.socket(socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET)
+connection.connect((sys.argv[2], int(sys.argv[1])))
 
 async def main():
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(connection))
@@ -98,12 +98,15 @@ trio.run(main)
 """Has come by the token, as a process of the target's may that held the port before the agent did."""
 
 
-def test_an_impostor_beside_the_target(shop: agent_kit.Target, words: Path) -> None:
+@pytest.mark.parametrize("way", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_an_impostor_beside_the_target(shop: agent_kit.Target, words: Path, way: str) -> None:
     """It has the token, and is refused for who it is; the session comes in all the same."""
     impostor = [sys.executable, "-P", "-c", IMPOSTOR]
     with beside(shop, words, *FULL) as agent:
         agent.wait_ready()
-        done = subprocess.run([*impostor, str(agent.port)], input=agent.token.hex(), capture_output=True, text=True)
+        done = subprocess.run(
+            [*impostor, str(agent.port), way], input=agent.token.hex(), capture_output=True, text=True
+        )
         assert done.stdout.startswith("FORBIDDEN this connection was made by a process beside the agent"), done.stderr
         assert agent.talk(user_of) == 1234
     assert [line["reason"] for line in agent.log if line["level"] == "warning"] == ["its user is 1234"]

@@ -144,7 +144,7 @@ def test_the_next_rung_is_tried(start: Callable[..., InCluster], server: ApiServ
     """The cluster doesn't admit an ephemeral container with NET_ADMIN: a Job is the agent, and the reason is told."""
     found = start(lambda instruction: READY if isinstance(instruction, Meet) else None, mode="auto")
 
-    assert heard(tmp_path)[:3] == ["Began", "Began", "Meet"]
+    assert heard(tmp_path)[:4] == ["Began", "NotCreated", "Began", "Meet"]
     assert "Job mirrord-agent-" in found.agent
     assert any("PodSecurity" in warning for warning in found.warnings)
     close(found)

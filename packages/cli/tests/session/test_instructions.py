@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mirrord_cli.session.access import Access
 from mirrord_cli.session.framed import Reader, frame
-from mirrord_cli.session.instructions import Began, Instruction, Leave, Meet, Runs
+from mirrord_cli.session.instructions import Began, Instruction, Leave, Meet, NotCreated, Runs
 
 ACCESS = Access(
     server="https://10.0.0.1:6443",
@@ -14,7 +14,7 @@ ACCESS = Access(
     headers=(("Authorization", "Bearer abc"),),
 )
 BEGAN = Began(access=ACCESS, namespace="shop", job="mirrord-agent-1", port=30001, token=b"a token")
-REST = [Meet(pod="mirrord-agent-1-x"), Runs(patience=1.5), Leave()]
+REST = [NotCreated(), Meet(pod="mirrord-agent-1-x"), Runs(patience=1.5), Leave()]
 
 
 def test_it_travels() -> None:

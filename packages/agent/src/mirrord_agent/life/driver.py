@@ -51,6 +51,8 @@ def run(chosen: Options, connection: socket.socket, origins: Origins | None, log
     else:
         words.say(f"The target can't be served: {target}.")
     failure = trio.run(_serve, chosen, connection, origins, owner, target, log)
+    if origins:
+        origins.close()
     refused = isinstance(target, TargetRefused)
     if refused:  # after the session has heard of it: the first line takes a while
         log("warning", "the target can't be served", reason=str(target))

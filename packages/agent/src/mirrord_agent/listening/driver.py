@@ -68,7 +68,7 @@ class _Listening:
         self._door = Door()
         self._scopes: dict[int, trio.CancelScope] = {}
         self._came = trio.Event()
-        self._sent_away = 0
+        self._sent_away = self._aside = 0
         self._ended: Failure | None = None
 
     async def run(self, told_to_end: Until, patience: float) -> Failure:
@@ -123,13 +123,18 @@ class _Listening:
             return False
         try:
             ours, its = stream.socket.getsockname()[:2], stream.socket.getpeername()[:2]
-        except OSError:  # it has ended, and who it was can't be known any more
-            return True
-        user = self._origins.stranger(ours, its)
-        if user is not None:
+            user = self._origins.stranger(ours, its)
+            stream.socket.getpeername()  # it has not ended meanwhile, which would hide who it was
+        except OSError as error:
+            user, reason = GONE, str(error)
+        else:
             reason = "it has gone" if user == GONE else f"its user is {user}"
-            self._log("warning", "the token was shown by a process beside the agent", reason=reason)
-        return user is not None
+        if user is None:
+            return False
+        self._aside += 1
+        if worth_a_line(self._aside):
+            self._log("warning", "the token was shown by a process beside the agent", reason=reason, count=self._aside)
+        return True
 
     async def _serve(
         self, number: int, stream: trio.SocketStream, scope: trio.CancelScope, everything: trio.CancelScope
@@ -138,7 +143,7 @@ class _Listening:
 
         def admit() -> Failure | None:
             nonlocal mine
-            if self._is_aside(stream):
+            if not self._door.taken and self._is_aside(stream):
                 return ASIDE
             failure = LATE if scope.cancel_called else self._door.admit(number)
             if failure is None:

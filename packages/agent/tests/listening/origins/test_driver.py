@@ -53,11 +53,13 @@ def origins(family: int) -> Iterator[Origins]:
 
 
 @contextmanager
-def connected(family: socket.AddressFamily, host: str, user: str = "") -> Iterator[tuple[Address, Address]]:
-    """The two ends of a connection that another process made, ours first."""
+def connected(
+    family: socket.AddressFamily, host: str, user: str = "", way: str = ""
+) -> Iterator[tuple[Address, Address]]:
+    """The two ends of a connection that another process made, ours first; perhaps by another address."""
     with socket.create_server((host, 0), family=family) as listener:
         port = str(listener.getsockname()[1])
-        command = [sys.executable, "-IS", "-c", CONNECTS, host, port, user]
+        command = [sys.executable, "-IS", "-c", CONNECTS, way or host, port, user]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin and process.stdout
             assert process.stdout.readline()
@@ -74,9 +76,17 @@ def test_our_own_user(family: socket.AddressFamily, host: str) -> None:
 
 
 @needs_root
-@LOOPBACKS
-def test_another_user(family: socket.AddressFamily, host: str) -> None:
-    with origins(family) as found, connected(family, host, str(STRANGER)) as ends:
+@pytest.mark.parametrize(
+    ("family", "host", "way"),
+    [
+        (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
+        (socket.AF_INET, "127.0.0.1", "::ffff:127.0.0.1"),
+        (socket.AF_INET6, "::1", "::1"),
+    ],
+)
+def test_another_user(family: socket.AddressFamily, host: str, way: str) -> None:
+    """By a socket of IPv6 too, which the table of IPv4 doesn't have."""
+    with origins(family) as found, connected(family, host, str(STRANGER), way) as ends:
         assert found.stranger(*ends) == STRANGER
         assert found.stranger(*ends) == STRANGER, "it can be asked again"
 
@@ -101,8 +111,8 @@ def test_who_has_gone() -> None:
             assert found.stranger(end.getsockname(), its) == GONE
 
 
-def test_from_elsewhere() -> None:
-    """It isn't in this network's table."""
+def test_what_the_tables_do_not_have() -> None:
+    """Neither its end nor ours."""
     with origins(socket.AF_INET) as found:
         assert found.stranger(("127.0.0.1", 1), ("127.0.0.1", 2)) is None
 

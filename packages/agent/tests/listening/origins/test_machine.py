@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mirrord_agent.listening.origins.machine import GONE, end_of, user_in, welcome
+from mirrord_agent.listening.origins.machine import GONE, MAPPED, end_of, user_in, welcome
 
 TABLE = b"""\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -18,20 +18,29 @@ TABLE = b"""\
 LOOPBACK = bytes([127, 0, 0, 1])
 
 
-@pytest.mark.skipif(sys.byteorder == "big", reason="the words are written in this machine's byte order")
+pytestmark = pytest.mark.skipif(sys.byteorder == "big", reason="the words are written in this machine's byte order")
+
+
 def test_ends() -> None:
     assert end_of(LOOPBACK, 61001) == b"0100007F:EE49"
     assert end_of(bytes(15) + b"\1", 80) == b"00000000000000000000000001000000:0050"
 
 
 def test_users() -> None:
-    ours, its = b"0100007F:EE49", b"0100007F:C001"
+    ours, its, orphan, mapped = (
+        b"0100007F:EE49",
+        b"0100007F:C001",
+        b"0100007F:C002",
+        b"0000000000000000FFFF00000100007F",
+    )
 
-    assert user_in(TABLE, its, ours) == 1234
-    assert user_in(TABLE, ours, its) == 0
-    assert user_in(TABLE, its, its) is None
-    assert user_in(TABLE, b"0100007F:C002", ours) == GONE, "it isn't root's, as it seems"
-    assert user_in([b"", b"short row"], its, ours) is None
+    assert user_in(TABLE, [(its, ours)]) == 1234
+    assert user_in(TABLE, [(b"x", b"y"), (its, ours)]) == 1234
+    assert user_in(TABLE, [(orphan, ours)]) == GONE, "it isn't root's, as it seems"
+    assert user_in(TABLE, [(its, its)]) is None
+    assert user_in([b"", b"short row"], [(its, ours)]) is None
+    assert user_in([row for row in TABLE if b"1234" not in row], [(its, ours)]) == GONE, "there is but our own"
+    assert end_of(MAPPED + LOOPBACK, 0xC001) == mapped + b":C001"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from typing import NoReturn, Self
 from mirrord_cli.errors import MirrordError
 from mirrord_cli.launch.log import lock_log
 from mirrord_cli.session.framed import Reader, frame
-from mirrord_cli.session.instructions import Began, Instruction
+from mirrord_cli.session.instructions import Began, Instruction, NotCreated
 from mirrord_cli.session.settings import Settings
 from mirrord_cli.session.status import Failed, Message, Progress, Ready, Unmet
 from mirrord_layer_unix import ABI
@@ -96,7 +96,7 @@ class Forked:
         self._heard = deque[Message]()
         self._descriptors = list[int]()
         self.began: Began | None = None
-        """The agent of which it was told last."""
+        """The agent of which it was told last, unless that was refused."""
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +121,11 @@ class Forked:
             self._connection.sendall(frame(instruction))
         except (BrokenPipeError, ConnectionResetError):
             return False
-        if isinstance(instruction, Began):
-            self.began = instruction
+        match instruction:
+            case Began():
+                self.began = instruction
+            case NotCreated():
+                self.began = None
         return True
 
     def wait(self, report: Callable[[str], None]) -> Started | Unmet:

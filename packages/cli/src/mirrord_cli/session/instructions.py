@@ -1,6 +1,7 @@
 """What the command line says to a session that is to meet its agent in a cluster, and how that becomes bytes. No I/O.
 
-It goes the other way over the status socket: `Began`, `Meet`, then `Runs` or `Leave`. A `Meet` is answered once, by a
+It goes the other way over the status socket: `Began`, `Meet`, then `Runs` or `Leave`, or
+`NotCreated` after `Began`. A `Meet` is answered once, by a
 message of status.py: `Ready`, or `Unmet`, after which another `Began` may follow. When the command line is gone without
 a `Ready`, the session removes what the last `Began` named.
 """
@@ -30,6 +31,10 @@ class Began(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True
         return f"Began(namespace={self.namespace!r}, job={self.job!r}, pod={self.pod!r})"  # the token is for no log
 
 
+class NotCreated(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The agent of the last `Began` was refused: there is nothing to remove."""
+
+
 class Meet(msgspec.Struct, frozen=True, tag=True, array_like=True, kw_only=True):
     """The agent of the last `Began` is on its way, in this pod: try to connect to it, from now on."""
 
@@ -47,5 +52,5 @@ class Leave(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The agent that is being met comes to nothing: stop trying. It is answered as `Meet` is, unless that was."""
 
 
-Instruction = Began | Meet | Runs | Leave
+Instruction = Began | NotCreated | Meet | Runs | Leave
 """The session's side of the status socket."""

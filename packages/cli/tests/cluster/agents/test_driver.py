@@ -132,7 +132,7 @@ def test_the_session_is_told_of_an_ephemeral_agents_pod(start: Start, server: Ap
     with pytest.raises(RungRefused):
         start(FULL, found())
 
-    assert start.told == ["Began"]
+    assert start.told == ["Began", "NotCreated"]
     assert (start.began.pod, start.began.job, start.began.namespace) == ("web-5d8", "", "shop")
 
 

@@ -21,7 +21,7 @@ from mirrord_cli.session.access import Access
 from mirrord_cli.session.clustered import driver
 from mirrord_cli.session.clustered.driver import serve_in_cluster
 from mirrord_cli.session.framed import Reader, frame
-from mirrord_cli.session.instructions import Began, Instruction, Leave, Meet, Runs
+from mirrord_cli.session.instructions import Began, Instruction, Leave, Meet, NotCreated, Runs
 from mirrord_cli.session.log import Log
 from mirrord_cli.session.settings import EnvironmentRules, FileRules, PodTarget, Settings
 from mirrord_cli.session.status import Message, Unmet
@@ -274,6 +274,7 @@ def test_the_news_that_it_runs_ends_a_pause(tmp_path: Path) -> None:
 
     [unmet] = met.said
     assert isinstance(unmet, Unmet) and "the pod's sandbox is gone" in unmet.text
+    assert unmet.unreached, "it says nothing of the agent"
 
 
 def test_no_right(tmp_path: Path) -> None:
@@ -296,6 +297,27 @@ def test_the_command_line_goes_and_its_job_with_it(tmp_path: Path, cluster: ApiS
     assert run(tmp_path, [began(cluster.url, 9)]).said == []
 
     assert deletions(cluster) == [JOB]
+
+
+def test_what_was_not_created_is_not_looked_for(tmp_path: Path, cluster: ApiServer) -> None:
+    assert run(tmp_path, [began(cluster.url, 9), NotCreated()]).said == []
+
+    assert cluster.asked == []
+
+
+def test_an_agent_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody accepts, and says nothing: no attempt may take longer than an agent needs to load."""
+    monkeypatch.setattr(driver, "PATIENCE", 0.2)
+
+    def silent(end: Port) -> None:
+        end.receive()
+        end.receive()
+
+    with forward_server({SILENT: silent}) as server:
+        met = run(tmp_path, [began(server.url, SILENT, job="", pod=""), MEET, Runs(patience=0.5)])
+
+    [unmet] = met.said
+    assert isinstance(unmet, Unmet) and "doesn't listen on its port" in unmet.text
 
 
 def test_a_job_that_comes_after_the_command_line_went(

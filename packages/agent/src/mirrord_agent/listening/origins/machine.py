@@ -15,7 +15,9 @@ from collections.abc import Iterable
 
 ROOT = 0
 GONE = -1
-"""For a user: the process has closed its end, and the table says nothing of who that was."""
+"""For a user: the process has closed its end, and the tables say nothing of who that was."""
+MAPPED = bytes(10) + b"\xff\xff"
+"""What an IPv4 address begins with where a socket of IPv6 has it (RFC 4291, 2.5.5.2)."""
 ALL_IDS = [b"0", b"0", b"4294967295"]
 """The one row of uid_map where all users have their own numbers (user_namespaces(7))."""
 
@@ -31,15 +33,28 @@ def end_of(packed: bytes, port: int) -> bytes:
     return b"%b:%04X" % (b"".join(b"%08X" % word for word in words), port)
 
 
-def user_in(rows: Iterable[bytes], near: bytes, far: bytes) -> int | None:
-    """Return the user whose socket has these ends; None if no row has."""
-    ends = [near, far]
+def user_in(rows: Iterable[bytes], pairs: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Return the user whose socket has one of these pairs of ends.
+
+    Args:
+        rows: The tables'.
+        pairs: Its end and ours, for each way in which its socket may have them.
+
+    Returns:
+        None if there is neither its row nor ours: then these tables don't have our connections, as in some sandboxes.
+    """
+    wanted: dict[tuple[bytes, ...], bool] = dict.fromkeys(pairs, True)
+    wanted |= {pair[::-1]: False for pair in wanted}
+    found: int | None = None
     for row in rows:
         fields = row.split()
-        if fields[1:3] == ends:
-            user, inode = int(fields[7]), int(fields[9])
-            return user if inode else GONE
-    return None
+        match wanted.get(tuple(fields[1:3])):
+            case True:
+                user, inode = int(fields[7]), int(fields[9])
+                return user if inode else GONE
+            case False:
+                found = GONE
+    return found
 
 
 def welcome(ours: int, uid_map: bytes, overflow: int) -> frozenset[int]:

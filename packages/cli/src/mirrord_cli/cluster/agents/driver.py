@@ -23,7 +23,7 @@ from mirrord_cli.cluster.objects import Json
 from mirrord_cli.cluster.targets.found import FoundTarget
 from mirrord_cli.config.keys import Config
 from mirrord_cli.errors import MirrordError
-from mirrord_cli.session.instructions import Began
+from mirrord_cli.session.instructions import Began, NotCreated
 
 ALPHABET = string.ascii_lowercase + string.digits
 SUFFIX = 10
@@ -82,7 +82,9 @@ def start_agent(
         try:
             _create(api, agent, found, config, start, rung)
         except Refused as refused:
-            done = refused.status in REFUSALS  # there is nothing to remove; a gateway's silence may hide a creation
+            if refused.status in REFUSALS:  # there is nothing to remove; a gateway's silence may hide a creation
+                done = True
+                session.tell(NotCreated())
             raise for_refused(refused, rung, agent) from None
         met = Waiter(api, agent, rung, found, config).until_met(session, progress)
         done = True

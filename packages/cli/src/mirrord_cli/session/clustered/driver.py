@@ -6,6 +6,7 @@ tried to be met in machine.py. An agent on this machine is met in ../agent/drive
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from mirrord_cli.session.clustered.machine import Meeting, Trouble, trouble_of
 from mirrord_cli.session.failed import SessionFailed
 from mirrord_cli.session.forward.driver import PodPort
 from mirrord_cli.session.hello import hello_for, look, refused
-from mirrord_cli.session.instructions import Began, Leave, Meet, Runs
+from mirrord_cli.session.instructions import Began, Leave, Meet, NotCreated, Runs
 from mirrord_cli.session.log import Log
-from mirrord_cli.session.reaching.machine import ForwardFailed
+from mirrord_cli.session.reaching.machine import NEXT, ForwardFailed
 from mirrord_cli.session.removing.driver import remove_job
 from mirrord_cli.session.settings import EnvironmentRules, Settings
 from mirrord_cli.session.status import Unmet
@@ -27,6 +28,8 @@ from mirrord_protocol.client import Client, ConnectionLost, RemoteError, open_cl
 from mirrord_protocol.failure import RemoteProtocolError
 from mirrord_protocol.values import Hello
 
+PATIENCE = 15.0
+"""Seconds that one attempt may take, with an agent that loads on a busy node before it answers."""
 TIDYING = 8.0
 """Seconds that are taken to remove what was begun: nothing waits for it, and an agent ends by itself."""
 AGAIN = 2.0
@@ -69,6 +72,8 @@ async def serve_in_cluster(
                     return
                 case Began() as began:
                     met = False
+                case NotCreated():
+                    began = None
                 case Meet(pod=pod):
                     assert began is not None
                     unmet = await _meet(began, pod, settings, teller, serve_met)
@@ -111,6 +116,7 @@ async def _meet(
                 hello = hello_for(settings.environment, began.token)
                 agent = _Agent(began, pod, hello, settings.target.name, look(settings))
                 async with _client(agent, meeting, news.wait) as client:
+                    await trio.lowlevel.checkpoint_if_cancelled()  # from here on nothing is left any more
                     hearing.cancel()
                     await serve(client)
             except (ForwardFailed, SessionFailed) as error:  # not to go through the nursery, which would wrap it
@@ -157,12 +163,13 @@ async def _client(agent: _Agent, meeting: Meeting, pause: Callable[[float], Awai
             failed: ForwardFailed | SessionFailed = unheard
             trouble = Trouble.UNHEARD
             try:
-                async with await port.connect() as stream:
-                    if not stream.unheard:
-                        async with open_client(stream, agent.hello) as client:
-                            met = True
-                            yield client
-                        return
+                with trio.CancelScope(deadline=started + PATIENCE) as attempt:
+                    async with await port.connect() as stream:
+                        if not stream.unheard:
+                            async with open_client(stream, agent.hello) as client:
+                                met, attempt.deadline = True, math.inf
+                                yield client
+                            return
             except ForwardFailed as error:
                 if met:
                     raise
@@ -174,10 +181,13 @@ async def _client(agent: _Agent, meeting: Meeting, pause: Callable[[float], Awai
             except (ConnectionLost, RemoteProtocolError) as error:
                 if met:
                     raise
-                if not stream.unheard:
-                    text = f"The agent in pod {agent.pod} failed before it answered: {stream.reason or error}."
+                if isinstance(error, RemoteProtocolError) or not stream.reason:
+                    text = f"The agent in pod {agent.pod} failed before it answered: {error}."
                     failed = SessionFailed("us", text, agent.look)
                     trouble = Trouble.CUT if isinstance(error, ConnectionLost) else Trouble.LASTING
+                elif not stream.unheard:
+                    text = f"The connection to the agent in pod {agent.pod} ended before it answered: {stream.reason}."
+                    failed, trouble = ForwardFailed("cluster", text, NEXT), Trouble.PASSING
             seconds = meeting.failed(trouble, started, trio.current_time(), anew=not port.kept)
             if seconds is None:
                 raise failed

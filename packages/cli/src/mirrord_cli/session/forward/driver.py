@@ -134,7 +134,8 @@ class ForwardStream(trio.abc.Stream):
     async def _receive(self) -> None:
         self.take(self._forward.receive(await self._pipe.receive()))
         if answer := self._forward.pull():
-            self._pipe.offer(answer)
+            with suppress(trio.BrokenResourceError):  # what came counts; the rest shows with what comes next
+                self._pipe.offer(answer)
 
     def take(self, events: list[Event]) -> None:
         """Note what happened."""

@@ -52,7 +52,8 @@ async def _run(settings: Settings, link: int, status: int, agent: StartedAgent |
                 failed = error
             if failed:
                 log("error", "no session", reason=failed.text)
-                await teller.tell(Failed(failed.category, failed.text, failed.next_step))
+                if not teller.closed:
+                    await teller.tell(Failed(failed.category, failed.text, failed.next_step))
             nursery.cancel_scope.cancel()
 
 
