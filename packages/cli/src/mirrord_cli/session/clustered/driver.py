@@ -116,7 +116,6 @@ async def _meet(
                 hello = hello_for(settings.environment, began.token)
                 agent = _Agent(began, pod, hello, settings.target.name, look(settings))
                 async with _client(agent, meeting, news.wait) as client:
-                    await trio.lowlevel.checkpoint_if_cancelled()  # from here on nothing is left any more
                     hearing.cancel()
                     await serve(client)
             except (ForwardFailed, SessionFailed) as error:  # not to go through the nursery, which would wrap it
@@ -167,6 +166,9 @@ async def _client(agent: _Agent, meeting: Meeting, pause: Callable[[float], Awai
                     async with await port.connect() as stream:
                         if not stream.unheard:
                             async with open_client(stream, agent.hello) as client:
+                                await (
+                                    trio.lowlevel.checkpoint_if_cancelled()
+                                )  # from here on it is neither left nor late
                                 met, attempt.deadline = True, math.inf
                                 yield client
                             return
