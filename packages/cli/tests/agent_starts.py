@@ -53,6 +53,8 @@ class ScriptedSession:
         self.script = script
         self.told = list[Instruction]()
         self.takes_more = True
+        self.looks = 0
+        """How often somebody has tried to hear it."""
         self._answers = deque[Answer]()
         self._ours, self._its = socket.socketpair()
 
@@ -74,6 +76,7 @@ class ScriptedSession:
         self._its.send(b"!")
 
     def hear(self, progress: Callable[[str], None]) -> str | Unmet | None:
+        self.looks += 1
         if not self._answers:
             return None
         self._ours.recv(1)

@@ -166,9 +166,8 @@ async def _client(agent: _Agent, meeting: Meeting, pause: Callable[[float], Awai
                     async with await port.connect() as stream:
                         if not stream.unheard:
                             async with open_client(stream, agent.hello) as client:
-                                await (
-                                    trio.lowlevel.checkpoint_if_cancelled()
-                                )  # from here on it is neither left nor late
+                                # From here on it is neither left nor late.
+                                await trio.lowlevel.checkpoint_if_cancelled()
                                 met, attempt.deadline = True, math.inf
                                 yield client
                             return

@@ -8,7 +8,7 @@ Until then nothing that may come of its absence counts; after that, how long it 
 | unheard: nobody listens on the port | tried again | tried again while there is patience |
 | passing: the way to it isn't there just now | tried again | tried again, `TRIES` times and for `PASSES_WITHIN` |
 | absent: the server or the node knows no such pod | tried again | given up |
-| cut: it ended before an answer | tried again | given up |
+| cut: the port's end came before an answer, and nothing was wrong with the way | tried again | given up |
 | lasting: no right, a certificate that isn't trusted | given up | given up |
 
 An attempt that began before the news that it runs counts as one from before.

@@ -5,7 +5,7 @@ Nothing is read of the server while nobody takes what came: the kernel's buffers
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import trio
@@ -204,22 +204,21 @@ class PodPort:
         access = self._access
         pipe, place = await connect(access)
         forward = Forward(place, access.headers, self._namespace, self._pod, self._port)
-        try:
-            with trio.fail_after(PATIENCE):
-                await pipe.send(forward.pull())
-                while not (events := forward.receive(await pipe.receive())):
-                    pass
-                if first := forward.pull():  # in the websocket
-                    await pipe.send(first)
-        except BaseException as error:
-            await pipe.close()
-            match error:
-                case trio.TooSlowError():
-                    raise unreachable(Trouble(Kind.SILENT), access) from None
-                case trio.BrokenResourceError():
-                    cause = error.__cause__
-                    raise unreachable(trouble_of(cause) if isinstance(cause, OSError) else CUT, access) from None
-            raise
+        async with AsyncExitStack() as unless_open:
+            unless_open.push_async_callback(pipe.close)
+            try:
+                with trio.fail_after(PATIENCE):
+                    await pipe.send(forward.pull())
+                    while not (events := forward.receive(await pipe.receive())):
+                        pass
+                    if first := forward.pull():  # in the websocket
+                        await pipe.send(first)
+            except trio.TooSlowError:
+                raise unreachable(Trouble(Kind.SILENT), access) from None
+            except trio.BrokenResourceError as error:
+                cause = error.__cause__
+                raise unreachable(trouble_of(cause) if isinstance(cause, OSError) else CUT, access) from None
+            unless_open.pop_all()
         stream = ForwardStream(pipe, forward)
         stream.take(events[1:])
         match events[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -138,7 +139,18 @@ def test_a_watch_that_breaks_once_it_runs(start: Start, server: ApiServer) -> No
     """The session has the last word."""
     server.tell(PODS, "ADDED", pod(RUNNING))
     server.tell(PODS, "ERROR", failure(403, "you may not watch any more", "Forbidden"))
-    answers = threading.Timer(0.5, lambda: start.session.answer(READY))
+
+    def answer_late() -> None:
+        """When the watch has ended, and what it said was taken in."""
+        for thread in threading.enumerate():
+            if "(_watch)" in thread.name:
+                thread.join()
+        enough = start.session.looks + 2
+        while start.session.looks < enough:  # pytest's time-out bounds it
+            os.sched_yield()
+        start.session.answer(READY)
+
+    answers = threading.Thread(target=answer_late)
     start.session.script = lambda told: answers.start() if isinstance(told, Runs) else None
 
     start(JOB, found())

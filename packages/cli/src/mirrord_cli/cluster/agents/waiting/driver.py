@@ -37,6 +37,7 @@ TICK = 0.1
 TOLD_WITHIN = 1.5
 """Seconds within which the cluster tells that a container has ended."""
 FORBIDDEN = 403
+CONNECTING = "connecting to the agent"
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -160,9 +161,9 @@ class Waiter:
             case Waiting(text) if text != self._shown:
                 self._shown = text
                 progress(text)
-            case Running() if self._shown != "connecting to the agent":
-                self._shown = "connecting to the agent"
-                progress(self._shown)
+            case Running() if self._shown != CONNECTING:
+                self._shown = CONNECTING
+                progress(CONNECTING)
 
     def _unmet(self, unmet: Unmet) -> RungRefused | MirrordError:
         """Return what is to be raised for an agent that the session hasn't met, though the cluster sees no failure."""
